@@ -1,2 +1,17 @@
-//! A drop-in `mod_ssl` for Apache httpd.
+//! A drop-in `mod_ssl` for Apache httpd: two connection filters between httpd
+//! and the network, OpenSSL behind them.
+//!
+//! The layers, from the bottom (a module imports only from those above it in
+//! this list):
 #![deny(unsafe_code)]
+
+// L0: what C gives.
+#[expect(unsafe_code, reason = "bindgen output")]
+pub mod sys;
+/// No unwinding crosses into C.
+#[macro_use]
+pub mod guard;
+
+// L1: safe handles.
+#[expect(unsafe_code, reason = "the handles' own calls into APR")]
+pub mod apr;

@@ -1,0 +1,16 @@
+//! Safe handles on APR's pools, buckets, brigades, tables and arrays.
+
+pub mod array;
+pub mod block;
+pub mod brigade;
+pub mod pool;
+pub mod status;
+pub mod table;
+pub mod time;
+
+pub use array::Strings;
+pub use block::Block;
+pub use brigade::{Brigade, BucketAlloc, Kind};
+pub use pool::Pool;
+pub use status::Status;
+pub use table::Table;

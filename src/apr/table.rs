@@ -1,0 +1,60 @@
+//! Tables: httpd's multimaps of header fields, environment and notes.
+
+use super::pool::text_from;
+use crate::sys;
+use std::ffi::CStr;
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+
+/// A table that lives at least as long as `'p`.
+#[derive(Clone, Copy)]
+pub struct Table<'p> {
+    raw: NonNull<sys::apr_table_t>,
+    life: PhantomData<&'p ()>,
+}
+
+impl<'p> Table<'p> {
+    /// # Safety
+    /// `raw` is NULL or a table whose pool lives during `'p`.
+    #[must_use]
+    pub unsafe fn from_raw(raw: *mut sys::apr_table_t) -> Option<Self> {
+        Some(Self { raw: NonNull::new(raw)?, life: PhantomData })
+    }
+
+    /// The first value of `key`, compared without case.
+    #[must_use]
+    pub fn get(self, key: &CStr) -> Option<&'p CStr> {
+        // SAFETY: the table is alive (type invariant) and the key ends with a NUL.
+        let value = unsafe { sys::apr_table_get(self.raw.as_ptr(), key.as_ptr()) };
+        // SAFETY: values live in the pool of the table.
+        unsafe { text_from(value) }
+    }
+
+    /// Sets `key`, replacing what was there; copies both.
+    pub fn set(self, key: &CStr, value: &CStr) {
+        // SAFETY: the table is alive and copies both texts.
+        unsafe { sys::apr_table_set(self.raw.as_ptr(), key.as_ptr(), value.as_ptr()) }
+    }
+
+    /// Sets `key` without copying.
+    pub fn set_kept(self, key: &'p CStr, value: &'p CStr) {
+        // SAFETY: both texts live as long as the table, by their lifetimes.
+        unsafe { sys::apr_table_setn(self.raw.as_ptr(), key.as_ptr(), value.as_ptr()) }
+    }
+
+    /// All pairs, in order.
+    pub fn iter(self) -> impl Iterator<Item = (&'p CStr, &'p CStr)> {
+        // SAFETY: apr_table_elts gives the array inside a live table.
+        let elements = unsafe { &*sys::apr_table_elts(self.raw.as_ptr()) };
+        let first: *const sys::apr_table_entry_t = elements.elts.cast();
+        (0..usize::try_from(elements.nelts).unwrap_or(0)).filter_map(move |index| {
+            // SAFETY: index is below nelts, the number of entries at elts.
+            let entry = unsafe { &*first.add(index) };
+            // SAFETY: keys live in the pool of the table.
+            let key = unsafe { text_from(entry.key) }?;
+            // SAFETY: values live in the pool of the table.
+            let value = unsafe { text_from(entry.val) }?;
+            Some((key, value))
+        })
+    }
+}
