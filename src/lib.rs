@@ -15,3 +15,8 @@ pub mod guard;
 // L1: safe handles.
 #[expect(unsafe_code, reason = "the handles' own calls into APR")]
 pub mod apr;
+#[expect(unsafe_code, reason = "the handles' own calls into httpd")]
+pub mod httpd;
+
+// L2: decisions.
+pub mod io;

@@ -1,0 +1,23 @@
+//! Safe handles on httpd's records: servers, connections, requests, filters.
+//!
+//! A handle borrows its record for the duration of one call from C. What is
+//! kept longer is a `*Slot`, whose owner must not outlive the record.
+
+pub mod command;
+pub mod conn;
+pub mod filter;
+pub mod hook;
+pub mod log;
+pub mod module;
+pub mod mutex;
+pub mod optional;
+pub mod request;
+pub mod server;
+pub mod socache;
+
+pub use conn::Conn;
+pub use filter::Filter;
+pub use log::Level;
+pub use module::Module;
+pub use request::Request;
+pub use server::Server;

@@ -1,0 +1,276 @@
+//! `conn_rec`: one connection.
+
+use super::module::Module;
+use super::server::Server;
+use crate::apr::pool::text_from;
+use crate::apr::{Brigade, BucketAlloc, Pool, Status, Strings, Table};
+use crate::sys;
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+
+/// A connection that lives at least as long as `'c`.
+#[derive(Clone, Copy)]
+pub struct Conn<'c> {
+    raw: NonNull<sys::conn_rec>,
+    life: PhantomData<&'c ()>,
+}
+
+impl<'c> Conn<'c> {
+    /// # Safety
+    /// `raw` is NULL or a connection that lives during `'c` and belongs to
+    /// the calling thread meanwhile.
+    #[must_use]
+    pub unsafe fn from_raw(raw: *const sys::conn_rec) -> Option<Self> {
+        Some(Self { raw: NonNull::new(raw.cast_mut())?, life: PhantomData })
+    }
+
+    /// The record for a call into httpd.
+    #[must_use]
+    pub fn as_ptr(self) -> *mut sys::conn_rec {
+        self.raw.as_ptr()
+    }
+
+    fn rec(self) -> &'c sys::conn_rec {
+        // SAFETY: the connection is alive (type invariant); fields that others change are read at once and not kept.
+        unsafe { &*self.raw.as_ptr() }
+    }
+
+    /// The handle without its lifetime, for what the connection's pool owns.
+    #[must_use]
+    pub fn slot(self) -> ConnSlot {
+        ConnSlot(self.raw)
+    }
+
+    /// Memory that lives as long as the connection.
+    #[must_use]
+    pub fn pool(self) -> Pool<'c> {
+        // SAFETY: core sets the pool before any hook runs.
+        match unsafe { Pool::from_raw(self.rec().pool) } {
+            Some(pool) => pool,
+            None => unreachable!("core gives every connection a pool"),
+        }
+    }
+
+    /// The allocator of its buckets.
+    #[must_use]
+    pub fn bucket_alloc(self) -> BucketAlloc<'c> {
+        // SAFETY: core sets the allocator before any hook runs.
+        match unsafe { BucketAlloc::from_raw(self.rec().bucket_alloc) } {
+            Some(alloc) => alloc,
+            None => unreachable!("core gives every connection a bucket allocator"),
+        }
+    }
+
+    /// A brigade in the connection's pool, to be kept by what that pool owns.
+    ///
+    /// # Safety
+    /// The brigade is dropped, at the latest, when the connection's pool is.
+    pub unsafe fn kept_brigade(self) -> Option<Brigade<'static>> {
+        let brigade = Brigade::new(self.pool(), self.bucket_alloc())?;
+        // SAFETY: promised by the caller.
+        unsafe { Brigade::from_raw(brigade.as_ptr()) }
+    }
+
+    /// The first vhost of the address and port it came in on.
+    #[must_use]
+    pub fn base_server(self) -> Server<'c> {
+        // SAFETY: core sets the base server before any hook runs.
+        match unsafe { Server::from_raw(self.rec().base_server) } {
+            Some(server) => server,
+            None => unreachable!("core gives every connection a server"),
+        }
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn id(self) -> i64 {
+        self.rec().id
+    }
+
+    /// The connection that carries this one (HTTP/2 streams).
+    #[must_use]
+    pub fn master(self) -> Option<Conn<'c>> {
+        // SAFETY: the master outlives its secondary connections.
+        unsafe { Conn::from_raw(self.rec().master) }
+    }
+
+    /// Whether this server opened it (mod_proxy).
+    #[must_use]
+    pub fn is_outgoing(self) -> bool {
+        self.rec().outgoing != 0
+    }
+
+    /// Whether it was given up.
+    #[must_use]
+    pub fn is_aborted(self) -> bool {
+        self.rec().aborted != 0
+    }
+
+    /// Gives it up: no more I/O, no lingering for the peer.
+    pub fn abort(self) {
+        // SAFETY: the connection belongs to this thread.
+        unsafe { (*self.as_ptr()).aborted = 1 }
+    }
+
+    /// No request after this one.
+    pub fn close_after_request(self) {
+        // SAFETY: the connection belongs to this thread.
+        unsafe { (*self.as_ptr()).keepalive = sys::AP_CONN_CLOSE }
+    }
+
+    /// Tells the event MPM that a write waits for input.
+    pub fn sense_read(self) {
+        // SAFETY: NULL with other MPMs, else owned by this connection.
+        if let Some(state) = unsafe { self.rec().cs.as_mut() } {
+            state.sense = sys::CONN_SENSE_WANT_READ;
+        }
+    }
+
+    /// Notes of the connection.
+    #[must_use]
+    pub fn notes(self) -> Option<Table<'c>> {
+        // SAFETY: lives in the connection's pool.
+        unsafe { Table::from_raw(self.rec().notes) }
+    }
+
+    /// What this module stored for the connection.
+    pub(crate) fn module_config(self, module: Module) -> *mut c_void {
+        // SAFETY: the vector of a live connection has a place for every loaded module.
+        unsafe { sys::ap_get_module_config(self.rec().conn_config, module.as_ptr()) }
+    }
+
+    /// Stores something for this module.
+    pub(crate) fn set_module_config(self, module: Module, value: *mut c_void) {
+        // SAFETY: as in `module_config`.
+        unsafe { sys::ap_set_module_config(self.rec().conn_config, module.as_ptr(), value) }
+    }
+
+    /// Sends what the core output filter holds, as far as the socket takes it
+    /// without blocking: the last output filter is called without a brigade.
+    pub fn push_output(self) -> Status {
+        let mut filter = self.rec().output_filters;
+        loop {
+            // SAFETY: the chain of a live connection is made of live filters.
+            let Some(this) = (unsafe { filter.as_ref() }) else { return Status::SUCCESS };
+            if !this.next.is_null() {
+                filter = this.next;
+                continue;
+            }
+            // SAFETY: every filter has a record.
+            let Some(record) = (unsafe { this.frec.as_ref() }) else { return Status::SUCCESS };
+            // SAFETY: output chains hold output filters.
+            let Some(function) = (unsafe { record.filter_func.out_func }) else { return Status::SUCCESS };
+            // SAFETY: core's output filter takes NULL as "send what you hold, do not block", as the event MPM calls it.
+            return Status(unsafe { function(filter, std::ptr::null_mut()) });
+        }
+    }
+
+    /// Whether a filter of that name (lower case) is in the output chain.
+    #[must_use]
+    pub fn has_output_filter(self, name: &CStr) -> bool {
+        let mut filter = self.rec().output_filters;
+        // SAFETY: the chain of a live connection is made of live filters.
+        while let Some(this) = unsafe { filter.as_ref() } {
+            // SAFETY: every filter has a record.
+            let record = unsafe { this.frec.as_ref() };
+            // SAFETY: filter names live as long as the registration.
+            if record.and_then(|record| unsafe { text_from(record.name) }) == Some(name) {
+                return true;
+            }
+            filter = this.next;
+        }
+        false
+    }
+
+    /// Shows the vhost on mod_status' page, in state "reading".
+    pub fn show_server(self, server: Server<'_>) {
+        let handle = self.rec().sbh;
+        if handle.is_null() {
+            return;
+        }
+        // SAFETY: the scoreboard handle belongs to this connection's thread.
+        unsafe {
+            sys::ap_update_child_status_from_server(
+                handle.cast(), sys::SERVER_BUSY_READ as c_int, self.as_ptr(), server.as_ptr(),
+            );
+        }
+    }
+
+    /// Calls `visit` for every vhost of this connection's address and port, in
+    /// the order of the configuration, until it says `true`.
+    pub fn any_vhost(self, mut visit: impl FnMut(Server<'_>) -> bool) -> bool {
+        unsafe extern "C" fn each<F: FnMut(Server<'_>) -> bool>(
+            baton: *mut c_void, _conn: *mut sys::conn_rec, server: *mut sys::server_rec,
+        ) -> c_int {
+            crate::guard::catch("vhost iteration", 0, || {
+                // SAFETY: the baton is the closure below, alive during the iteration.
+                let Some(visit) = (unsafe { baton.cast::<F>().as_mut() }) else { return 0 };
+                // SAFETY: httpd passes a server of the configuration in force.
+                let Some(server) = (unsafe { Server::from_raw(server) }) else { return 0 };
+                c_int::from(visit(server))
+            })
+        }
+        fn callback<F: FnMut(Server<'_>) -> bool>(_: &F) -> sys::ap_vhost_iterate_conn_cb {
+            Some(each::<F>)
+        }
+        let function = callback(&visit);
+        let baton = (&raw mut visit).cast();
+        // SAFETY: the connection is alive, and the baton matches the function.
+        unsafe { sys::ap_vhost_iterate_given_conn(self.as_ptr(), function, baton) != 0 }
+    }
+
+    /// Whether several name-based vhosts share its address and port.
+    #[must_use]
+    pub fn is_name_based(self) -> bool {
+        !self.rec().vhost_lookup_data.is_null()
+    }
+
+    /// Protocol in use (`ap_get_protocol`), "http/1.1" at first.
+    #[must_use]
+    pub fn protocol(self) -> &'c CStr {
+        // SAFETY: the connection is alive.
+        let protocol = unsafe { sys::ap_get_protocol(self.as_ptr()) };
+        // SAFETY: lives as long as the connection.
+        unsafe { text_from(protocol) }.unwrap_or_default()
+    }
+
+    /// The protocol httpd prefers among those offered (`ap_select_protocol`).
+    #[must_use]
+    pub fn select_protocol(self, server: Server<'_>, offered: Strings<'_>) -> Option<&'c CStr> {
+        let (none, conn) = (std::ptr::null_mut(), self.as_ptr());
+        // SAFETY: connection, server and array are alive; there is no request yet.
+        let chosen = unsafe { sys::ap_select_protocol(conn, none, server.as_ptr(), offered.as_ptr()) };
+        // SAFETY: httpd returns an entry of the array or a string of its own, which live in the connection's pool or longer.
+        unsafe { text_from(chosen) }
+    }
+
+    /// Makes `protocol` the one in use (`ap_switch_protocol`).
+    pub fn switch_protocol(self, server: Server<'_>, protocol: &CStr) -> Status {
+        let (none, conn) = (std::ptr::null_mut(), self.as_ptr());
+        // SAFETY: connection, server and name are alive; there is no request yet.
+        Status(unsafe { sys::ap_switch_protocol(conn, none, server.as_ptr(), protocol.as_ptr()) })
+    }
+}
+
+/// A connection that is kept beyond one call, by what its pool owns.
+#[derive(Clone, Copy)]
+pub struct ConnSlot(NonNull<sys::conn_rec>);
+
+impl ConnSlot {
+    /// The handle again.
+    #[must_use]
+    pub fn get(&self) -> Conn<'_> {
+        // The connection's pool owns what holds the slot (see `Conn::slot`), and the record lives in that pool.
+        Conn { raw: self.0, life: PhantomData }
+    }
+}
+
+/// Compares a host name with a pattern of `*` and `?`, without case
+/// (`ap_strcasecmp_match`).
+#[must_use]
+pub fn wildcard_matches(name: &CStr, pattern: &CStr) -> bool {
+    let (name, pattern): (*const c_char, *const c_char) = (name.as_ptr(), pattern.as_ptr());
+    // SAFETY: both are C strings.
+    unsafe { sys::ap_strcasecmp_match(name, pattern) == 0 }
+}

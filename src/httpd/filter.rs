@@ -1,0 +1,199 @@
+//! Connection filters.
+
+use super::conn::Conn;
+use crate::apr::pool::text_from;
+use crate::apr::{Brigade, Status};
+use crate::sys;
+use std::ffi::{CStr, c_void};
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+
+/// How a caller wants its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Up to so many bytes.
+    Bytes,
+    /// Up to and with the next line feed.
+    Line,
+    /// Bytes that stay to be read again.
+    Speculative,
+    /// Only let the filter set itself up: the handshake.
+    Init,
+    /// A mode that connection filters do not offer.
+    Other,
+}
+
+impl Mode {
+    fn from_raw(raw: sys::ap_input_mode_t) -> Self {
+        match raw {
+            sys::AP_MODE_READBYTES => Self::Bytes,
+            sys::AP_MODE_GETLINE => Self::Line,
+            sys::AP_MODE_SPECULATIVE => Self::Speculative,
+            sys::AP_MODE_INIT => Self::Init,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// One read request to an input filter.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadRequest {
+    /// How.
+    pub mode: Mode,
+    /// Whether to wait for data.
+    pub block: bool,
+    /// How many bytes at most.
+    pub bytes: usize,
+    raw_mode: sys::ap_input_mode_t,
+}
+
+impl ReadRequest {
+    /// From the arguments of an input filter function.
+    #[must_use]
+    pub fn from_raw(mode: sys::ap_input_mode_t, block: sys::apr_read_type_e, bytes: sys::apr_off_t) -> Self {
+        Self {
+            mode: Mode::from_raw(mode),
+            block: block == sys::APR_BLOCK_READ,
+            bytes: usize::try_from(bytes).unwrap_or(0),
+            raw_mode: mode,
+        }
+    }
+
+    /// Up to `count` bytes.
+    #[must_use]
+    pub fn bytes(count: usize, block: bool) -> Self {
+        Self { mode: Mode::Bytes, block, bytes: count, raw_mode: sys::AP_MODE_READBYTES }
+    }
+
+    /// Only the handshake.
+    #[must_use]
+    pub fn init() -> Self {
+        Self { mode: Mode::Init, block: true, bytes: 0, raw_mode: sys::AP_MODE_INIT }
+    }
+}
+
+/// A filter in the chain of a connection.
+#[derive(Clone, Copy)]
+pub struct Filter<'f> {
+    raw: NonNull<sys::ap_filter_t>,
+    life: PhantomData<&'f ()>,
+}
+
+impl<'f> Filter<'f> {
+    /// # Safety
+    /// `raw` is NULL or a filter of a connection that lives during `'f`.
+    #[must_use]
+    pub unsafe fn from_raw(raw: *mut sys::ap_filter_t) -> Option<Self> {
+        Some(Self { raw: NonNull::new(raw)?, life: PhantomData })
+    }
+
+    fn rec(self) -> &'f sys::ap_filter_t {
+        // SAFETY: the filter is alive (type invariant).
+        unsafe { &*self.raw.as_ptr() }
+    }
+
+    /// The handle without its lifetime, for what the connection's pool owns.
+    #[must_use]
+    pub fn slot(self) -> FilterSlot {
+        FilterSlot(self.raw)
+    }
+
+    /// The connection it belongs to.
+    #[must_use]
+    pub fn conn(self) -> Option<Conn<'f>> {
+        // SAFETY: the connection of a connection filter outlives it.
+        unsafe { Conn::from_raw(self.rec().c) }
+    }
+
+    /// What was given when it was added.
+    #[must_use]
+    pub fn context(self) -> *mut c_void {
+        self.rec().ctx
+    }
+
+    /// Reads from the next filter, towards the network.
+    pub fn read_next(self, brigade: &mut Brigade<'_>, request: ReadRequest) -> Status {
+        let next = self.rec().next;
+        let block = if request.block { sys::APR_BLOCK_READ } else { sys::APR_NONBLOCK_READ };
+        let bytes = sys::apr_off_t::try_from(request.bytes).unwrap_or(sys::apr_off_t::MAX);
+        // SAFETY: the next filter is alive, or NULL, which httpd answers with an error.
+        Status(unsafe { sys::ap_get_brigade(next, brigade.as_ptr(), request.raw_mode, block, bytes) })
+    }
+
+    /// Passes everything to the next filter, towards the network; the brigade
+    /// is empty afterwards.
+    pub fn pass_next(self, brigade: &mut Brigade<'_>) -> Status {
+        let next = self.rec().next;
+        // SAFETY: the next filter is alive, or NULL, which httpd answers with an error.
+        let status = Status(unsafe { sys::ap_pass_brigade(next, brigade.as_ptr()) });
+        brigade.clear();
+        status
+    }
+}
+
+/// A filter that is kept beyond one call, by what its connection's pool owns.
+#[derive(Clone, Copy)]
+pub struct FilterSlot(NonNull<sys::ap_filter_t>);
+
+impl FilterSlot {
+    /// The handle again.
+    #[must_use]
+    pub fn get(&self) -> Filter<'_> {
+        // Filter records live in the connection's pool, which owns what holds the slot (see `Filter::slot`).
+        Filter { raw: self.0, life: PhantomData }
+    }
+}
+
+/// The name by which a filter is registered and found, and its handle.
+pub struct Registration {
+    /// As given to httpd, which keeps it in lower case.
+    pub name: &'static CStr,
+}
+
+/// Registers an output filter for connections (`ap_register_output_filter`).
+pub fn register_output(name: &'static CStr, function: sys::ap_out_filter_func, kind: sys::ap_filter_type) {
+    // SAFETY: the function stays, since the object is never unloaded.
+    unsafe { sys::ap_register_output_filter(name.as_ptr(), function, None, kind) };
+}
+
+/// Registers an input filter for connections (`ap_register_input_filter`).
+pub fn register_input(name: &'static CStr, function: sys::ap_in_filter_func, kind: sys::ap_filter_type) {
+    // SAFETY: the function stays, since the object is never unloaded.
+    unsafe { sys::ap_register_input_filter(name.as_ptr(), function, None, kind) };
+}
+
+/// Adds a registered output filter to the chain of `conn`.
+pub fn add_output<'c>(conn: Conn<'c>, name: &CStr, context: *mut c_void) -> Option<Filter<'c>> {
+    let none = std::ptr::null_mut();
+    // SAFETY: the connection is alive; there is no request.
+    let raw = unsafe { sys::ap_add_output_filter(name.as_ptr(), context, none, conn.as_ptr()) };
+    // SAFETY: the new filter lives in the connection's pool.
+    unsafe { Filter::from_raw(raw) }
+}
+
+/// Adds a registered input filter to the chain of `conn`.
+pub fn add_input<'c>(conn: Conn<'c>, name: &CStr, context: *mut c_void) -> Option<Filter<'c>> {
+    let none = std::ptr::null_mut();
+    // SAFETY: the connection is alive; there is no request.
+    let raw = unsafe { sys::ap_add_input_filter(name.as_ptr(), context, none, conn.as_ptr()) };
+    // SAFETY: the new filter lives in the connection's pool.
+    unsafe { Filter::from_raw(raw) }
+}
+
+/// Reads through the whole input chain of `conn`, as a protocol module would.
+pub fn read_chain(conn: Conn<'_>, brigade: &mut Brigade<'_>, request: ReadRequest) -> Status {
+    // SAFETY: the connection is alive, and so is its chain.
+    let first = unsafe { (*conn.as_ptr()).input_filters };
+    let block = if request.block { sys::APR_BLOCK_READ } else { sys::APR_NONBLOCK_READ };
+    // SAFETY: as above.
+    Status(unsafe { sys::ap_get_brigade(first, brigade.as_ptr(), request.raw_mode, block, request.bytes as i64) })
+}
+
+/// The name of a filter's registration, in lower case.
+#[must_use]
+pub fn name_of<'f>(filter: Filter<'f>) -> Option<&'f CStr> {
+    // SAFETY: every filter has a record that lives as long as the registration.
+    let record = unsafe { filter.rec().frec.as_ref() }?;
+    // SAFETY: as above.
+    unsafe { text_from(record.name) }
+}
