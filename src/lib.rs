@@ -17,6 +17,8 @@ pub mod guard;
 pub mod apr;
 #[expect(unsafe_code, reason = "the handles' own calls into httpd")]
 pub mod httpd;
+#[expect(unsafe_code, reason = "the wrappers' own calls into OpenSSL")]
+pub mod ossl;
 
 // L2: decisions.
 pub mod io;

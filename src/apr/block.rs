@@ -113,6 +113,17 @@ impl Block {
         Ok(written)
     }
 
+    /// Drops the first `count` bytes; the rest moves to the start.
+    pub fn drop_front(&mut self, count: usize) {
+        let count = count.min(self.len);
+        let start = self.start.as_ptr();
+        // SAFETY: `count` is at most `len`, so the offset stays inside the written part.
+        let rest = unsafe { start.add(count) };
+        // SAFETY: `len - count` bytes are readable there and writable at the start; `copy` allows the overlap.
+        unsafe { std::ptr::copy(rest, start, self.len - count) };
+        self.len -= count;
+    }
+
     /// Forgets what was written.
     pub fn clear(&mut self) {
         self.len = 0;

@@ -59,22 +59,33 @@ impl<'p> Pool<'p> {
         unsafe { sys::apr_pstrmemdup(self.as_ptr(), bytes.as_ptr().cast(), bytes.len()) }
     }
 
-    /// Makes a sub-pool that is destroyed at the end of `body`.
+    /// Makes a sub-pool that is destroyed at the end of `body`. Only in the
+    /// thread that owns this pool.
     pub fn scratch<R>(self, body: impl FnOnce(Pool<'_>) -> R) -> Option<R> {
-        struct Destroy(*mut sys::apr_pool_t);
-        impl Drop for Destroy {
-            fn drop(&mut self) {
-                // SAFETY: made by apr_pool_create just before, destroyed only here.
-                unsafe { sys::shim_pool_destroy(self.0) }
-            }
-        }
-        // SAFETY: the parent is alive.
-        let raw = unsafe { sys::shim_pool_create(self.as_ptr()) };
-        let end = Destroy(raw);
-        // SAFETY: `end` destroys the pool only after `body` has returned.
-        let pool = unsafe { Pool::from_raw(end.0) }?;
-        Some(body(pool))
+        with_new(self.as_ptr(), body)
     }
+}
+
+/// Makes a pool without a parent that is destroyed at the end of `body`: for
+/// callers that have no pool, in any thread.
+pub fn root_scratch<R>(body: impl FnOnce(Pool<'_>) -> R) -> Option<R> {
+    with_new(std::ptr::null_mut(), body)
+}
+
+fn with_new<R>(parent: *mut sys::apr_pool_t, body: impl FnOnce(Pool<'_>) -> R) -> Option<R> {
+    struct Destroy(*mut sys::apr_pool_t);
+    impl Drop for Destroy {
+        fn drop(&mut self) {
+            // SAFETY: made by apr_pool_create just before, destroyed only here.
+            unsafe { sys::shim_pool_destroy(self.0) }
+        }
+    }
+    // SAFETY: the parent is alive and this thread's, or NULL for a root pool.
+    let raw = NonNull::new(unsafe { sys::shim_pool_create(parent) })?;
+    let end = Destroy(raw.as_ptr());
+    // SAFETY: `end` destroys the pool only after `body` has returned.
+    let pool = unsafe { Pool::from_raw(end.0) }?;
+    Some(body(pool))
 }
 
 /// The cleanup behind [`Pool::keep`].

@@ -1,0 +1,22 @@
+//! Glue: httpd's hooks, filters and directives, and OpenSSL's callbacks. The
+//! only place C calls; it turns pointers into handles, asks the layers below
+//! and carries out what they say.
+
+pub mod cache;
+pub mod config;
+pub mod connection;
+pub mod directives;
+pub mod events;
+pub mod filters;
+pub mod handshake;
+pub mod input;
+pub mod lifecycle;
+pub mod module;
+pub mod output;
+pub mod report;
+pub mod request;
+pub mod shutdown;
+pub mod start;
+pub mod vars;
+pub mod vhost;
+pub mod wire;

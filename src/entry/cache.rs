@@ -1,0 +1,124 @@
+//! The session cache shared between processes (`SSLSessionCache`).
+
+use crate::apr::pool::root_scratch;
+use crate::apr::{Pool, Status, time};
+use crate::httpd::Server;
+use crate::httpd::log::{LogTarget, log};
+use crate::httpd::mutex::GlobalMutex;
+use crate::httpd::socache::{Hints, SharedCache};
+use crate::httpd::{Level, Request};
+use crate::ossl::session::{Session, SessionRef};
+use std::ffi::{CStr, c_int};
+use std::fmt::Write as _;
+use zeroize::Zeroize;
+
+/// The largest session that is stored, in bytes of DER.
+const LARGEST: usize = 10_240;
+/// The name of the mutex in the `Mutex` directive.
+pub const MUTEX: &CStr = c"ssl-cache";
+/// The instance name, which is part of memcache and redis keys.
+const INSTANCE: &CStr = c"mod_ssl-sess";
+/// What a session looks like: bytes, id length, µs between sweeps.
+const HINTS: Hints = Hints { object: 150, id: 30, sweep: 30_000_000 };
+
+/// The cache and its lock.
+pub struct SessionStore {
+    cache: SharedCache,
+    mutex: Option<GlobalMutex>,
+}
+
+impl SessionStore {
+    /// Prepares the cache in the configuration pool.
+    ///
+    /// # Errors
+    /// What the provider or the mutex gives.
+    pub fn open(cache: SharedCache, server: Server<'_>, pool: Pool<'_>) -> Result<Self, Status> {
+        let mutex = if cache.needs_mutex() { Some(GlobalMutex::create(MUTEX, server, pool)?) } else { None };
+        cache.init(INSTANCE, HINTS, server, pool)?;
+        Ok(Self { cache, mutex })
+    }
+
+    /// Opens the lock in a child process.
+    pub fn reopen(&self, server: Server<'_>, pool: Pool<'_>) {
+        if let Some(mutex) = &self.mutex
+            && let Err(status) = mutex.reopen(pool)
+        {
+            log!(server, Error, status => "AH02024: Cannot reinit {} mutex", mutex.name().to_string_lossy());
+        }
+    }
+
+    /// Ends the cache with its configuration.
+    pub fn close(&self, server: Server<'_>) {
+        self.cache.destroy(server);
+    }
+
+    /// Runs `body` under the lock, when the provider needs one.
+    fn locked<R>(&self, server: Server<'_>, body: impl FnOnce() -> Result<R, Status>) -> Result<R, Status> {
+        let Some(mutex) = &self.mutex else { return body() };
+        mutex.with(body).unwrap_or_else(|status| {
+            log!(server, Warn, status => "AH02026: Failed to acquire SSL session cache lock");
+            Err(status)
+        })
+    }
+
+    /// Stores a session for as long as it may be resumed.
+    pub fn store(&self, server: Server<'_>, pool: Pool<'_>, session: &SessionRef) {
+        let Some(mut der) = session.to_der() else { return };
+        if der.len() > LARGEST {
+            log!(server, Error, "AH01875: session is too big ({} bytes)", der.len());
+            return;
+        }
+        let id = session.id();
+        let expiry = time::from_seconds(session.time() + session.timeout());
+        let stored = pool
+            .scratch(|scratch| self.locked(server, || self.cache.store(server, id, expiry, &mut der, scratch)))
+            .unwrap_or(Err(Status::EGENERAL));
+        trace(server, "SET", if stored.is_ok() { "OK" } else { "BAD" }, id, "caching");
+    }
+
+    /// Finds a session.
+    pub fn find(&self, server: Server<'_>, pool: Pool<'_>, id: &[u8]) -> Option<Session> {
+        let mut buffer = [0_u8; LARGEST];
+        let found = pool
+            .scratch(|scratch| self.locked(server, || self.cache.retrieve(server, id, &mut buffer, scratch)))
+            .unwrap_or(Err(Status::EGENERAL));
+        let session = found.ok().and_then(|len| Session::from_der(&buffer[..len]));
+        // The master secret of the session was in there.
+        buffer[..found.unwrap_or(0)].zeroize();
+        match session {
+            Some(_) => trace(server, "GET", "FOUND", id, "reuse"),
+            None => trace(server, "GET", "MISSED", id, "renewal"),
+        }
+        session
+    }
+
+    /// Forgets a session.
+    pub fn remove(&self, server: Server<'_>, id: &[u8]) {
+        let _ = root_scratch(|scratch| self.locked(server, || self.cache.remove(server, id, scratch)));
+        trace(server, "REM", "OK", id, "dead");
+    }
+
+    /// Prints the provider's figures.
+    pub fn print_status(&self, request: Request<'_>, flags: c_int) {
+        let _ = self.locked(request.server(), || {
+            self.cache.print_status(request, flags);
+            Ok(())
+        });
+    }
+}
+
+fn trace(server: Server<'_>, request: &str, status: &str, id: &[u8], what: &str) {
+    if server.logs(Level::Trace2) {
+        let id = hex(id);
+        log!(server, Trace2, "Inter-Process Session Cache: request={request} status={status} id={id} (session {what})");
+    }
+}
+
+/// Lower-case hexadecimal.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,124 @@
+//! The configuration of servers and directories, as httpd stores and merges it.
+
+use super::module;
+use super::vhost::Vhost;
+use crate::apr::Pool;
+use crate::config::dir::DirConfig;
+use crate::config::global::GlobalConfig;
+use crate::config::server::ServerConfig;
+use crate::guard::entry_point;
+use crate::httpd::socache::SharedCache;
+use crate::httpd::{Request, Server};
+use crate::sys;
+use std::cell::{Cell, RefCell};
+use std::ffi::{c_char, c_void};
+use std::sync::{Arc, OnceLock};
+
+/// What the module stores for a server. Everything but `vhost` is for the
+/// configuration pass alone, which has one thread.
+#[derive(Default)]
+pub struct ServerConf {
+    /// What the lines of the configuration say.
+    pub declared: RefCell<ServerConfig>,
+    /// What the main server's lines say for all.
+    pub global: RefCell<GlobalConfig>,
+    /// The instance of the provider named by `SSLSessionCache`.
+    pub cache: Cell<Option<SharedCache>>,
+    /// What start-up made of it; read by all threads.
+    pub vhost: OnceLock<Arc<Vhost>>,
+}
+
+impl ServerConf {
+    /// The configuration of `server`.
+    #[must_use]
+    pub fn of(server: Server<'_>) -> Option<&ServerConf> {
+        let conf = server.module_config(module::handle());
+        // SAFETY: httpd stores here only what `create_server` and `merge_server` returned.
+        unsafe { conf.cast::<Self>().as_ref() }
+    }
+}
+
+/// What the module stores for a directory: small, and copied when it is read.
+#[derive(Default)]
+pub struct DirConf(Cell<DirConfig>);
+
+impl DirConf {
+    /// The configuration for the directory of `request`.
+    #[must_use]
+    pub fn of(request: Request<'_>) -> DirConfig {
+        let conf = request.dir_config(module::handle());
+        // SAFETY: httpd stores here only what `create_dir` and `merge_dir` returned.
+        unsafe { conf.cast::<Self>().as_ref() }.map(|conf| conf.0.get()).unwrap_or_default()
+    }
+
+    /// # Safety
+    /// `conf` is NULL or what `create_dir` or `merge_dir` returned.
+    #[must_use]
+    pub unsafe fn from_raw<'c>(conf: *mut c_void) -> Option<&'c Self> {
+        // SAFETY: promised by the caller.
+        unsafe { conf.cast::<Self>().as_ref() }
+    }
+
+    /// The current value.
+    #[must_use]
+    pub fn get(&self) -> DirConfig {
+        self.0.get()
+    }
+
+    /// Replaces the value; while the section is read.
+    pub fn set(&self, value: DirConfig) {
+        self.0.set(value);
+    }
+}
+
+/// Gives `value` to the pool, and httpd the pointer it stores.
+fn keep<T: 'static>(pool: *mut sys::apr_pool_t, value: T) -> *mut c_void {
+    // SAFETY: httpd passes the pool that the configuration lives in.
+    match unsafe { Pool::from_raw(pool) } {
+        Some(pool) => std::ptr::from_ref(pool.keep(value)).cast_mut().cast(),
+        None => std::ptr::null_mut(),
+    }
+}
+
+entry_point! {
+    /// Makes the configuration of a server.
+    pub fn create_server(pool: *mut sys::apr_pool_t, _server: *mut sys::server_rec) -> *mut c_void,
+        closed: std::ptr::null_mut();
+    { keep(pool, ServerConf::default()) }
+}
+
+entry_point! {
+    /// Merges the main server's configuration into that of a vhost.
+    pub fn merge_server(pool: *mut sys::apr_pool_t, base: *mut c_void, add: *mut c_void) -> *mut c_void,
+        closed: std::ptr::null_mut();
+    {
+        // SAFETY: both were returned by `create_server`.
+        let base = unsafe { base.cast::<ServerConf>().as_ref() };
+        // SAFETY: as above.
+        let add = unsafe { add.cast::<ServerConf>().as_ref() };
+        let (Some(base), Some(add)) = (base, add) else { return std::ptr::null_mut() };
+        let merged = ServerConfig::merge(&base.declared.borrow(), &add.declared.borrow());
+        keep(pool, ServerConf { declared: RefCell::new(merged), ..ServerConf::default() })
+    }
+}
+
+entry_point! {
+    /// Makes the configuration of a directory.
+    pub fn create_dir(pool: *mut sys::apr_pool_t, _dir: *mut c_char) -> *mut c_void,
+        closed: std::ptr::null_mut();
+    { keep(pool, DirConf::default()) }
+}
+
+entry_point! {
+    /// Merges the configuration of an outer directory into that of an inner.
+    pub fn merge_dir(pool: *mut sys::apr_pool_t, base: *mut c_void, add: *mut c_void) -> *mut c_void,
+        closed: std::ptr::null_mut();
+    {
+        // SAFETY: returned by `create_dir` or this function.
+        let base = unsafe { DirConf::from_raw(base) };
+        // SAFETY: as above.
+        let add = unsafe { DirConf::from_raw(add) };
+        let (Some(base), Some(add)) = (base, add) else { return std::ptr::null_mut() };
+        keep(pool, DirConf(Cell::new(DirConfig::merge(base.get(), add.get()))))
+    }
+}

@@ -1,0 +1,303 @@
+//! The table of directives: the one place that says which there are.
+//!
+//! httpd's array of commands, the documentation and its check are made from
+//! it. A new directive is a row here and a handler in a file below.
+
+mod certificate;
+mod policy;
+mod session;
+
+use super::config::{DirConf, ServerConf};
+use crate::apr::pool::c_string;
+use crate::guard::entry_point;
+use crate::httpd::command::{Args, Arity, Context, Parms};
+use crate::sys;
+use std::ffi::{CStr, c_char, c_int, c_void};
+
+/// A line that cannot be accepted: the text after httpd's "Syntax error on
+/// line ...".
+pub type Complaint = String;
+
+/// What a handler does with one line.
+pub type Handler = fn(&Line<'_>, Args<'_>) -> Result<(), Complaint>;
+
+/// One directive.
+pub struct Directive {
+    /// As in the configuration; httpd compares without case.
+    pub name: &'static CStr,
+    /// What it takes.
+    pub arity: Arity,
+    /// Where it may stand.
+    pub context: Context,
+    /// What it is without a line, for the documentation.
+    pub default: &'static str,
+    /// httpd shows it when the number of arguments is wrong.
+    pub help: &'static CStr,
+    handler: Handler,
+}
+
+/// The place of one line.
+pub struct Line<'p> {
+    /// httpd's parameters.
+    pub parms: Parms<'p>,
+    /// The name of the directive, as in the table.
+    pub name: &'static str,
+    /// The configuration of the server it belongs to.
+    pub server: &'p ServerConf,
+    /// The configuration of the directory (or of the server's root).
+    pub dir: &'p DirConf,
+}
+
+const fn row(
+    name: &'static CStr,
+    arity: Arity,
+    context: Context,
+    default: &'static str,
+    help: &'static CStr,
+    handler: Handler,
+) -> Directive {
+    Directive { name, arity, context, default, help, handler }
+}
+
+use Arity::{Flag, One, OneOrTwo, Raw, Two, TwoOrThree};
+use Context::{Global, Options, Server};
+
+/// All directives, by name.
+pub static TABLE: [Directive; 17] = [
+    row(c"SSLCertificateChainFile", One, Server, "none",
+        c"Certificates of the CAs above the server's, PEM file ('/path/to/file')", certificate::chain_file),
+    row(c"SSLCertificateFile", One, Server, "none",
+        c"Server certificate, followed by its chain and perhaps its key, PEM file ('/path/to/file')", certificate::certificate_file),
+    row(c"SSLCertificateKeyFile", One, Server, "the key in SSLCertificateFile",
+        c"Private key of the server certificate, file ('/path/to/file')", certificate::key_file),
+    row(c"SSLCipherSuite", OneOrTwo, Server, "the library's list, without aNULL, eNULL and EXP",
+        c"Ciphers that may be negotiated, in OpenSSL's notation ('[SSL|TLSv1.3] XXX:...:XXX')", policy::cipher_suite),
+    row(c"SSLCompression", Flag, Server, "off",
+        c"Compression inside TLS ('on', 'off')", policy::compression),
+    row(c"SSLEngine", One, Server, "off",
+        c"TLS for this server ('on', 'off')", policy::engine),
+    row(c"SSLFIPS", Flag, Global, "what the library is set to",
+        c"FIPS mode of the library ('on', 'off')", policy::fips),
+    row(c"SSLHonorCipherOrder", Flag, Server, "off",
+        c"Whether the server's order of ciphers counts, not the client's ('on', 'off')", policy::honor_cipher_order),
+    row(c"SSLInsecureRenegotiation", Flag, Server, "off",
+        c"Renegotiation with clients that do not know RFC 5746 ('on', 'off')", policy::insecure_renegotiation),
+    row(c"SSLOpenSSLConfCmd", Two, Server, "none",
+        c"OpenSSL configuration command ('command', 'value')", policy::conf_cmd),
+    row(c"SSLOptions", Raw, Options, "none",
+        c"Options for a directory ('[+-]option[=value] ...')", policy::options),
+    row(c"SSLProtocol", Raw, Server, "all -SSLv3",
+        c"Protocol versions that may be negotiated ('[+-][TLSv1|TLSv1.1|TLSv1.2|TLSv1.3|all] ...')", policy::protocol),
+    row(c"SSLRandomSeed", TwoOrThree, Global, "none",
+        c"Entropy for the random number generator ('startup|connect builtin|file:/path|exec:/path [bytes]')", session::random_seed),
+    row(c"SSLSessionCache", One, Global, "none",
+        c"Cache of sessions shared between processes ('none', 'nonenotnull', 'provider[:arguments]')", session::cache),
+    row(c"SSLSessionCacheTimeout", One, Server, "300",
+        c"How long a session may be resumed ('N' seconds)", session::timeout),
+    row(c"SSLSessionTickets", Flag, Server, "on",
+        c"Session tickets ('on', 'off')", session::tickets),
+    row(c"SSLStrictSNIVHostCheck", Flag, Server, "off",
+        c"Whether name-based virtual hosts refuse clients without SNI ('on', 'off')", policy::strict_sni),
+];
+
+/// httpd's form of the table.
+#[repr(transparent)]
+pub struct Commands([sys::command_rec; TABLE.len() + 1]);
+
+// SAFETY: holds pointers to static data only, and httpd does not write to it.
+unsafe impl Sync for Commands {}
+
+impl Commands {
+    /// The first command, for the module record.
+    #[must_use]
+    pub const fn as_ptr(&'static self) -> *const sys::command_rec {
+        self.0.as_ptr()
+    }
+}
+
+/// The table as an array of httpd's records, ended by one without a name.
+pub static COMMANDS: Commands = Commands(commands());
+
+const fn commands() -> [sys::command_rec; TABLE.len() + 1] {
+    let mut commands = [command(&END); TABLE.len() + 1];
+    let mut index = 0;
+    while index < TABLE.len() {
+        commands[index] = command(&TABLE[index]);
+        index += 1;
+    }
+    commands[TABLE.len()].name = std::ptr::null();
+    commands
+}
+
+/// Fills the array until its rows are set.
+static END: Directive = row(c"", Raw, Server, "", c"", |_, _| Ok(()));
+
+const fn command(directive: &'static Directive) -> sys::command_rec {
+    let (func, args_how) = match directive.arity {
+        Flag => (sys::cmd_func { flag: Some(flag) }, sys::FLAG),
+        One => (sys::cmd_func { take1: Some(take1) }, sys::TAKE1),
+        Two => (sys::cmd_func { take2: Some(take2) }, sys::TAKE2),
+        OneOrTwo => (sys::cmd_func { take2: Some(take2) }, sys::TAKE12),
+        TwoOrThree => (sys::cmd_func { take3: Some(take3) }, sys::TAKE23),
+        Raw => (sys::cmd_func { raw_args: Some(raw) }, sys::RAW_ARGS),
+    };
+    sys::command_rec {
+        name: directive.name.as_ptr(),
+        func,
+        cmd_data: (&raw const *directive).cast_mut().cast(),
+        req_override: directive.context.bits(),
+        args_how,
+        errmsg: directive.help.as_ptr(),
+    }
+}
+
+/// The closed answer of a command: the configuration is refused.
+const PANIC: *const c_char = c"internal error in this directive's handler (see the log)".as_ptr();
+
+/// Runs the handler of a command and gives httpd its complaint.
+///
+/// # Safety
+/// `parms` and `dir` are what httpd passed to a command of this table, and the
+/// words are NULL or C strings.
+unsafe fn run(parms: *mut sys::cmd_parms, dir: *mut c_void, args: Args<'_>) -> *const c_char {
+    // SAFETY: promised by the caller.
+    let Some(parms) = (unsafe { Parms::from_raw(parms) }) else { return PANIC };
+    // SAFETY: `command` stores a row of the table in cmd_data.
+    let Some(directive) = (unsafe { parms.info().cast::<Directive>().as_ref() }) else { return PANIC };
+    // SAFETY: httpd passes this module's configuration of the section.
+    let Some(dir) = (unsafe { DirConf::from_raw(dir) }) else { return PANIC };
+    let Some(server) = ServerConf::of(parms.server()) else { return PANIC };
+    if directive.context == Global
+        && let Some(complaint) = parms.refuse_virtual_host()
+    {
+        return complaint.as_ptr();
+    }
+    let line = Line { parms, name: directive.name.to_str().unwrap_or_default(), server, dir };
+    match (directive.handler)(&line, args) {
+        Ok(()) => std::ptr::null(),
+        Err(complaint) => parms.pool().text(c_string(complaint).to_bytes()).as_ptr(),
+    }
+}
+
+/// A word from httpd.
+///
+/// # Safety
+/// `word` is NULL or a C string that lives during the call of the command.
+unsafe fn word<'w>(word: *const c_char) -> Option<&'w CStr> {
+    // SAFETY: promised by the caller.
+    unsafe { crate::apr::pool::text_from(word) }
+}
+
+entry_point! {
+    /// A directive with `on` or `off`.
+    fn flag(parms: *mut sys::cmd_parms, dir: *mut c_void, on: c_int) -> *const c_char, closed: PANIC;
+    {
+        // SAFETY: httpd's arguments, unchanged.
+        unsafe { run(parms, dir, Args::Flag(on != 0)) }
+    }
+}
+
+entry_point! {
+    /// A directive with the rest of the line.
+    fn raw(parms: *mut sys::cmd_parms, dir: *mut c_void, line: *const c_char) -> *const c_char, closed: PANIC;
+    {
+        // SAFETY: httpd passes a C string.
+        let line = unsafe { word(line) }.unwrap_or_default();
+        // SAFETY: httpd's arguments, unchanged.
+        unsafe { run(parms, dir, Args::Raw(line)) }
+    }
+}
+
+entry_point! {
+    /// A directive with one word.
+    fn take1(parms: *mut sys::cmd_parms, dir: *mut c_void, first: *const c_char) -> *const c_char, closed: PANIC;
+    {
+        // SAFETY: httpd passes C strings, NULL for those not given.
+        let words = [unsafe { word(first) }];
+        // SAFETY: httpd's arguments, unchanged.
+        unsafe { run(parms, dir, Args::Words(&words)) }
+    }
+}
+
+entry_point! {
+    /// A directive with up to two words.
+    fn take2(parms: *mut sys::cmd_parms, dir: *mut c_void, first: *const c_char, second: *const c_char) -> *const c_char,
+        closed: PANIC;
+    {
+        // SAFETY: httpd passes C strings, NULL for those not given.
+        let words = [first, second].map(|text| unsafe { word(text) });
+        // SAFETY: httpd's arguments, unchanged.
+        unsafe { run(parms, dir, Args::Words(&words)) }
+    }
+}
+
+entry_point! {
+    /// A directive with up to three words.
+    fn take3(
+        parms: *mut sys::cmd_parms,
+        dir: *mut c_void,
+        first: *const c_char,
+        second: *const c_char,
+        third: *const c_char,
+    ) -> *const c_char, closed: PANIC;
+    {
+        // SAFETY: httpd passes C strings, NULL for those not given.
+        let words = [first, second, third].map(|text| unsafe { word(text) });
+        // SAFETY: httpd's arguments, unchanged.
+        unsafe { run(parms, dir, Args::Words(&words)) }
+    }
+}
+
+/// Resolves a path and checks what directives that name a file check: it
+/// exists, is a file and is not empty. Whether it can be read shows later.
+fn existing_file(line: &Line<'_>, path: &CStr) -> Result<std::path::PathBuf, Complaint> {
+    let name = line.name;
+    if crate::httpd::command::is_config_dump() {
+        use std::os::unix::ffi::OsStrExt;
+        return Ok(std::ffi::OsStr::from_bytes(path.to_bytes()).into());
+    }
+    let Some(full) = line.parms.server_root_relative(path) else {
+        return Err(format!("{name}: Invalid file path {}", path.to_string_lossy()));
+    };
+    match std::fs::metadata(&full) {
+        Ok(found) if found.is_file() && found.len() > 0 => Ok(full),
+        _ => Err(format!("{name}: file '{}' does not exist or is empty", full.display())),
+    }
+}
+
+/// As [`existing_file`], for a directory; checked in every run mode.
+fn existing_dir(line: &Line<'_>, path: &CStr) -> Result<std::path::PathBuf, Complaint> {
+    let name = line.name;
+    let Some(full) = line.parms.server_root_relative(path) else {
+        return Err(format!("{name}: Invalid dir path {}", path.to_string_lossy()));
+    };
+    match std::fs::metadata(&full) {
+        Ok(found) if found.is_dir() => Ok(full),
+        _ => Err(format!("{name}: directory '{}' does not exist", full.display())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_and_complete() {
+        let names: Vec<_> = TABLE.iter().map(|row| row.name.to_str().unwrap()).collect();
+        let mut sorted = names.clone();
+        sorted.sort_unstable();
+        assert_eq!(names, sorted);
+        for row in &TABLE {
+            assert!(!row.help.is_empty() && !row.default.is_empty(), "{:?}", row.name);
+        }
+    }
+
+    #[test]
+    fn the_commands_follow_the_table() {
+        for (command, row) in COMMANDS.0.iter().zip(&TABLE) {
+            assert_eq!(command.name, row.name.as_ptr());
+            assert_eq!(command.cmd_data.cast_const().cast(), std::ptr::from_ref(row));
+        }
+        assert!(COMMANDS.0[TABLE.len()].name.is_null());
+    }
+}

@@ -1,0 +1,300 @@
+//! What OpenSSL asks during a handshake: which vhost, which protocol, whether
+//! a session may be resumed.
+
+use super::connection::ConnState;
+use super::vhost::{Tls, Vhost};
+use crate::apr::pool::c_string;
+use crate::apr::Strings;
+use crate::httpd::conn::wildcard_matches;
+use crate::httpd::log::{LogTarget, log};
+use crate::httpd::{Conn, Level, Server};
+use crate::io::state::Event;
+use crate::ossl::callback::{
+    AlpnVerdict, ClientHello, HelloVerdict, ServerEvents, SniVerdict, StateChange, TicketStatus, TicketVerdict,
+};
+use crate::ossl::ctx::SslCtxRef;
+use crate::ossl::session::{Binding, Session, SessionRef};
+use crate::ossl::ssl::{Ssl, SslRef};
+use std::ffi::CStr;
+use std::ops::Range;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+/// The answers, for all contexts.
+pub static EVENTS: Events = Events;
+
+/// See [`ServerEvents`].
+pub struct Events;
+
+/// Lets the callbacks of `ssl` find the state of its connection.
+pub fn tie(ssl: &Ssl, state: &ConnState) {
+    ssl.set_app_data(NonNull::from(state).cast());
+}
+
+/// The state that [`tie`] left.
+fn state_of(ssl: &SslRef) -> Option<&ConnState> {
+    let state = ssl.app_data()?;
+    // SAFETY: `tie` stored a state that the connection's pool owns; the state owns the SSL object and drops it first.
+    Some(unsafe { state.cast::<ConnState>().as_ref() })
+}
+
+impl ServerEvents for Events {
+    fn client_hello(&self, ssl: &SslRef, hello: &ClientHello<'_>) -> HelloVerdict {
+        if let Some(state) = state_of(ssl) {
+            state.move_on(Event::Hello);
+            select_vhost(state, ssl, hello.server_name());
+        }
+        HelloVerdict::Continue
+    }
+
+    fn server_name(&self, ssl: &SslRef) -> SniVerdict {
+        match state_of(ssl).and_then(|state| state.searched.get()) {
+            Some(true) => SniVerdict::Ack,
+            _ => SniVerdict::NoAck,
+        }
+    }
+
+    fn alpn(&self, ssl: &SslRef, offered: &[u8]) -> AlpnVerdict {
+        state_of(ssl).map_or(AlpnVerdict::NoAck, |state| negotiate(state, offered))
+    }
+
+    fn session_new(&self, ssl: &SslRef, session: &SessionRef) {
+        let Some(state) = state_of(ssl) else { return };
+        let vhost = state.vhost();
+        let Some(tls) = &vhost.tls else { return };
+        let Some(store) = &tls.sessions else { return };
+        // With TLS 1.3 tickets hold the session themselves; nobody would ever
+        // look it up.
+        if ssl.is_tls13() && ssl.tickets_enabled() {
+            return;
+        }
+        session.set_binding(&binding(tls));
+        store.store(vhost.server.get(), state.conn().pool(), session);
+    }
+
+    fn session_get(&self, ssl: &SslRef, id: &[u8]) -> Option<Session> {
+        let state = state_of(ssl)?;
+        let vhost = state.vhost();
+        let tls = vhost.tls.as_ref()?;
+        let session = tls.sessions.as_ref()?.find(vhost.server.get(), state.conn().pool(), id)?;
+        fits(tls, &session).then_some(session)
+    }
+
+    fn session_remove(&self, ctx: &SslCtxRef, session: &SessionRef) {
+        let Some(vhost) = ctx.app_data() else { return };
+        // SAFETY: start-up stored the vhost that owns the context.
+        let vhost = unsafe { vhost.cast::<Vhost>().as_ref() };
+        if let Some(store) = vhost.tls.as_ref().and_then(|tls| tls.sessions.as_ref()) {
+            store.remove(vhost.server.get(), session.id());
+        }
+    }
+
+    fn ticket_seal(&self, ssl: &SslRef, session: &SessionRef) {
+        let Some(state) = state_of(ssl) else { return };
+        if let Some(tls) = &state.vhost().tls {
+            session.set_binding(&binding(tls));
+        }
+    }
+
+    fn ticket_open(&self, ssl: &SslRef, session: &SessionRef, status: TicketStatus) -> TicketVerdict {
+        let Some(state) = state_of(ssl) else { return TicketVerdict::Ignore };
+        let vhost = state.vhost();
+        match &vhost.tls {
+            Some(tls) if fits(tls, session) => match status {
+                TicketStatus::Fresh => TicketVerdict::Use,
+                TicketStatus::Renew => TicketVerdict::UseAndRenew,
+            },
+            _ => TicketVerdict::IgnoreAndRenew,
+        }
+    }
+
+    fn state_change(&self, ssl: &SslRef, change: StateChange<'_>) {
+        let Some(state) = state_of(ssl) else { return };
+        let server = state.server();
+        let server = server.get();
+        match change {
+            StateChange::Started => log!(server, Trace3, "OpenSSL: Handshake: start"),
+            StateChange::Step(text) => log!(server, Trace3, "OpenSSL: {text}"),
+            StateChange::Finished => {
+                log!(server, Trace3, "OpenSSL: Handshake: done");
+                let (version, cipher) = (ssl.version_name(), ssl.cipher());
+                let (name, used, all) =
+                    cipher.map_or(("NONE".to_owned(), 0, 0), |cipher| (cipher.name, cipher.bits, cipher.algorithm_bits));
+                log!(state.conn(), Debug, "AH02041: Protocol: {version}, Cipher: {name} ({used}/{all} bits)");
+            }
+        }
+    }
+}
+
+/// What ties a session to the policy it was made under.
+fn binding(tls: &Tls) -> Binding {
+    Binding { policy: tls.digest, client: 0 }
+}
+
+/// Whether a session may be resumed under the policy of `tls`. One without a
+/// binding comes from another implementation that shares the cache; its
+/// session id context has to be enough, as long as clients are not verified.
+fn fits(tls: &Tls, session: &SessionRef) -> bool {
+    match session.binding() {
+        Some(bound) => bound == binding(tls),
+        None => !tls.auth.verifies_clients(),
+    }
+}
+
+/// Finds the vhost that the client named, once.
+fn select_vhost(state: &ConnState, ssl: &SslRef, name: Option<&str>) {
+    if state.searched.get().is_some() {
+        return;
+    }
+    let conn = state.conn();
+    let Some(name) = name else {
+        log!(conn, Debug, "AH02645: Server name not provided via TLS extension (using default/first virtual host)");
+        state.searched.set(Some(false));
+        return;
+    };
+    let wanted = c_string(name);
+    let mut found = None;
+    conn.any_vhost(|server| {
+        let matches = is_named(server, &wanted);
+        if matches {
+            found = Some(server.slot());
+        }
+        matches
+    });
+    state.searched.set(Some(found.is_some()));
+    let Some(slot) = found else {
+        log!(conn, Debug,
+            "AH02044: No matching SSL virtual host for servername {name} found (using default/first virtual host)");
+        return;
+    };
+    log!(conn, Debug, "AH02043: SSL virtual host for servername {name} found");
+    let server = slot.get();
+    state.set_server(server);
+    if let Some(vhost) = Vhost::of(server) {
+        apply(state, ssl, vhost);
+    }
+    conn.show_server(server);
+}
+
+/// Puts the TLS parameters of `vhost` in force.
+fn apply(state: &ConnState, ssl: &SslRef, vhost: &Arc<Vhost>) {
+    // A vhost without TLS leaves those of the first vhost in force.
+    let Some(tls) = &vhost.tls else { return };
+    if Arc::ptr_eq(vhost, &state.vhost()) {
+        return;
+    }
+    ssl.set_ctx(&tls.ctx);
+    ssl.set_options(tls.ctx.options());
+    if let Some((min, max)) = tls.protocols {
+        ssl.set_protocol_range(min, max);
+    }
+    if !ssl.set_session_id_context(&tls.session_context) {
+        log!(state.conn(), Error, "AH01963: Unable to set session id context to '{}'", vhost.id);
+    }
+    state.set_vhost(Arc::clone(vhost));
+}
+
+/// Whether `name` is the server's name or one of its aliases.
+fn is_named(server: Server<'_>, name: &CStr) -> bool {
+    let same = |other: &CStr| other.to_bytes().eq_ignore_ascii_case(name.to_bytes());
+    same(server.hostname())
+        || server.aliases().is_some_and(|aliases| aliases.iter().any(same))
+        || server.wild_aliases().is_some_and(|aliases| aliases.iter().any(|alias| wildcard_matches(name, alias)))
+}
+
+/// Chooses among the protocols a client offers (ALPN, RFC 7301).
+fn negotiate(state: &ConnState, offered: &[u8]) -> AlpnVerdict {
+    let conn = state.conn();
+    let names = match split_offer(offered) {
+        Ok(names) => names,
+        Err(OfferError::Empty) => {
+            log!(conn, Error, "AH02837: ALPN client protocol list empty");
+            return AlpnVerdict::Fatal;
+        }
+        Err(OfferError::Overlong) => {
+            log!(conn, Error, "AH02838: ALPN protocol identifier too long");
+            return AlpnVerdict::Fatal;
+        }
+    };
+    let Some(chosen) = choose(state, conn, offered, &names) else { return AlpnVerdict::NoAck };
+    // Never a name the client did not offer: strict clients give up then.
+    let Some(range) = names.into_iter().find(|range| &offered[range.clone()] == chosen.to_bytes()) else {
+        return AlpnVerdict::NoAck;
+    };
+    if chosen != conn.protocol() {
+        let slot = state.server();
+        let switched = conn.switch_protocol(slot.get(), chosen);
+        if let Err(status) = switched.ok() {
+            conn.log_status(
+                Level::Error,
+                status,
+                format_args!("AH02908: protocol switch to '{}' failed", chosen.to_string_lossy()),
+            );
+            return AlpnVerdict::Fatal;
+        }
+    }
+    AlpnVerdict::Select(range)
+}
+
+/// httpd's choice: the `Protocols` of the vhost and the modules that propose.
+fn choose<'c>(state: &'c ConnState, conn: Conn<'c>, offered: &[u8], names: &[Range<usize>]) -> Option<&'c CStr> {
+    let array = Strings::new(conn.pool())?;
+    for range in names {
+        array.push(conn.pool().text(&offered[range.clone()]));
+    }
+    let slot = state.server();
+    let chosen = conn.select_protocol(slot.get(), array);
+    Some(chosen.unwrap_or_else(|| conn.protocol()))
+}
+
+/// Why a list of protocols cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OfferError {
+    Empty,
+    Overlong,
+}
+
+/// The places of the names in a list of names with a length byte each.
+fn split_offer(offered: &[u8]) -> Result<Vec<Range<usize>>, OfferError> {
+    let mut names = Vec::new();
+    let mut at = 0;
+    while let Some(len) = offered.get(at) {
+        let name = at + 1..at + 1 + usize::from(*len);
+        if name.end > offered.len() {
+            return Err(OfferError::Overlong);
+        }
+        at = name.end;
+        names.push(name);
+    }
+    if names.is_empty() { Err(OfferError::Empty) } else { Ok(names) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offers_are_split() {
+        assert_eq!(split_offer(b"\x02h2\x08http/1.1"), Ok(vec![1..3, 4..12]));
+        assert_eq!(split_offer(b"\x00"), Ok(vec![1..1]));
+        assert_eq!(split_offer(b""), Err(OfferError::Empty));
+        assert_eq!(split_offer(b"\x03h2"), Err(OfferError::Overlong));
+        assert_eq!(split_offer(b"\x02h2\xff"), Err(OfferError::Overlong));
+    }
+
+    #[test]
+    fn no_offer_makes_it_look_outside() {
+        // Every list of up to three bytes from a small alphabet.
+        let alphabet = [0_u8, 1, 2, 3, 255];
+        for a in alphabet {
+            for b in alphabet {
+                for c in alphabet {
+                    let list = [a, b, c];
+                    for names in split_offer(&list).iter().flatten() {
+                        assert!(list.get(names.clone()).is_some());
+                    }
+                }
+            }
+        }
+    }
+}

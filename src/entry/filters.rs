@@ -1,0 +1,108 @@
+//! The connection filters, as httpd knows them.
+
+use super::connection::ConnState;
+use super::{input, output};
+use crate::apr::{Brigade, Status};
+use crate::guard::entry_point;
+use crate::httpd::filter::{self, Filter, ReadRequest};
+use crate::httpd::Conn;
+use crate::sys;
+use std::ffi::{CStr, c_void};
+
+/// The TLS engine, in both directions.
+const TLS: &CStr = c"SSL/TLS Filter";
+/// mod_proxy removes the filter of this name when it starts a tunnel. The
+/// work is done in the TLS filter, which looks whether the name is still there.
+const COALESCING_AS_REGISTERED: &CStr = c"SSL/TLS Coalescing Filter";
+/// The same, as it stands in a filter chain.
+pub const COALESCING: &CStr = c"ssl/tls coalescing filter";
+
+/// Registers the filters; in the register_hooks callback.
+pub fn register() {
+    let connection = sys::AP_FTYPE_CONNECTION;
+    filter::register_input(TLS, Some(input_filter), connection + 5);
+    filter::register_output(TLS, Some(output_filter), connection + 5);
+    filter::register_output(COALESCING_AS_REGISTERED, Some(pass_through), connection + 4);
+}
+
+/// The TLS filters of one connection.
+pub struct Pair<'c> {
+    /// Towards the HTTP layer.
+    pub input: Filter<'c>,
+    /// Towards the network.
+    pub output: Filter<'c>,
+}
+
+/// Adds the filters to a new connection. Their context is NULL: they find the
+/// state through the connection.
+pub fn add(conn: Conn<'_>) -> Option<Pair<'_>> {
+    let none = std::ptr::null_mut::<c_void>();
+    filter::add_output(conn, COALESCING_AS_REGISTERED, none)?;
+    let output = filter::add_output(conn, TLS, none)?;
+    let input = filter::add_input(conn, TLS, none)?;
+    Some(Pair { input, output })
+}
+
+/// The closed answer of a filter: the connection is given up.
+fn give_up(filter: *mut sys::ap_filter_t) -> sys::apr_status_t {
+    // SAFETY: httpd passes a filter of a live connection.
+    if let Some(conn) = unsafe { Filter::from_raw(filter) }.and_then(Filter::conn) {
+        conn.abort();
+    }
+    Status::EGENERAL.0
+}
+
+entry_point! {
+    /// Input filter `SSL/TLS Filter`.
+    fn input_filter(
+        filter: *mut sys::ap_filter_t,
+        brigade: *mut sys::apr_bucket_brigade,
+        mode: sys::ap_input_mode_t,
+        block: sys::apr_read_type_e,
+        bytes: sys::apr_off_t,
+    ) -> sys::apr_status_t, closed: give_up(filter);
+    {
+        // SAFETY: httpd passes a filter of a live connection.
+        let Some(this) = (unsafe { Filter::from_raw(filter) }) else { return Status::EGENERAL.0 };
+        // SAFETY: httpd passes a brigade that the caller owns.
+        let Some(mut into) = (unsafe { Brigade::from_raw(brigade) }) else { return Status::EGENERAL.0 };
+        let request = ReadRequest::from_raw(mode, block, bytes);
+        match this.conn().and_then(ConnState::of) {
+            Some(state) => input::read(state, this, &mut into, request).0,
+            None => this.read_next(&mut into, request).0,
+        }
+    }
+}
+
+entry_point! {
+    /// Output filter `SSL/TLS Filter`.
+    fn output_filter(
+        filter: *mut sys::ap_filter_t,
+        brigade: *mut sys::apr_bucket_brigade,
+    ) -> sys::apr_status_t, closed: give_up(filter);
+    {
+        // SAFETY: httpd passes a filter of a live connection.
+        let Some(this) = (unsafe { Filter::from_raw(filter) }) else { return Status::EGENERAL.0 };
+        // SAFETY: httpd passes a brigade that the caller owns; NULL asks for nothing that we keep.
+        let Some(mut brigade) = (unsafe { Brigade::from_raw(brigade) }) else { return Status::SUCCESS.0 };
+        match this.conn().and_then(ConnState::of) {
+            Some(state) => output::write(state, this, &mut brigade).0,
+            None => this.pass_next(&mut brigade).0,
+        }
+    }
+}
+
+entry_point! {
+    /// Output filter `SSL/TLS Coalescing Filter`: a mark in the chain.
+    fn pass_through(
+        filter: *mut sys::ap_filter_t,
+        brigade: *mut sys::apr_bucket_brigade,
+    ) -> sys::apr_status_t, closed: give_up(filter);
+    {
+        // SAFETY: httpd passes a filter of a live connection.
+        let Some(this) = (unsafe { Filter::from_raw(filter) }) else { return Status::EGENERAL.0 };
+        // SAFETY: httpd passes a brigade that the caller owns.
+        let Some(mut brigade) = (unsafe { Brigade::from_raw(brigade) }) else { return Status::SUCCESS.0 };
+        this.pass_next(&mut brigade).0
+    }
+}

@@ -1,0 +1,111 @@
+//! The handshake: driven by whoever needs it first, usually the
+//! process_connection hook.
+
+use super::connection::ConnState;
+use super::report;
+use super::wire::Waiting;
+use crate::apr::Status;
+use crate::httpd::Level;
+use crate::httpd::log::{LogTarget, log};
+use crate::io::plain_http::MadeUpRequest;
+use crate::io::state::Event;
+use crate::ossl::ssl::{Ssl, Stopped};
+
+/// Brings the handshake to its end, as far as `waiting` allows.
+///
+/// # Errors
+/// `EAGAIN` when it would have to wait; anything else means that the
+/// connection was given up and the reason logged.
+pub fn drive(state: &ConnState, waiting: Waiting) -> Result<(), Status> {
+    if !state.phase().is_shaking_hands() {
+        return Ok(());
+    }
+    let Some(ssl) = state.ssl() else { return Err(Status::ECONNABORTED) };
+    state.wire.wait(waiting);
+    loop {
+        match ssl.accept() {
+            Ok(()) => return established(state, &ssl),
+            Err(Stopped::WantRead | Stopped::WantWrite) if waiting == Waiting::Block => {}
+            Err(Stopped::WantRead | Stopped::WantWrite) => return Err(Status::EAGAIN),
+            Err(stopped) => return stop(state, stopped),
+        }
+    }
+}
+
+fn established(state: &ConnState, ssl: &Ssl) -> Result<(), Status> {
+    state.move_on(Event::Hello);
+    state.move_on(Event::Established);
+    if ssl.is_tls13() {
+        // Session tickets: nobody waits for them, so they share the trip of
+        // the first response.
+        state.wire.set_urgent(false);
+        return Ok(());
+    }
+    let sent = state.wire.send(Waiting::Block);
+    state.wire.set_urgent(false);
+    sent.ok()
+}
+
+/// The handshake cannot go on.
+fn stop(state: &ConnState, stopped: Stopped) -> Result<(), Status> {
+    let conn = state.conn();
+    let server = state.server();
+    let below = state.wire.status();
+    let (status, number) = (below, stopped.number());
+    let status = match stopped {
+        Stopped::HttpRequest(errors) => {
+            log!(conn, Info, "AH01996: SSL handshake failed: HTTP spoken on HTTPS port; trying to send HTML error page");
+            report::library_errors(server.get(), Level::Info, &errors);
+            speak_plain_http(state);
+            return Ok(());
+        }
+        Stopped::Closed | Stopped::Eof => {
+            conn.log_status(Level::Info, Status::EOF, format_args!("AH02006: SSL handshake stopped: connection was closed"));
+            Status::EOF
+        }
+        Stopped::Io => {
+            conn.log_status(
+                Level::Debug,
+                status,
+                format_args!("AH02007: SSL handshake interrupted by system [Hint: Stop button pressed in browser?!]"),
+            );
+            if status.is_success() { Status::EGENERAL } else { status }
+        }
+        Stopped::Library(errors) => {
+            let id = state.vhost_id();
+            log!(conn, Info, "AH02008: SSL library error {number} in handshake (server {id})");
+            report::library_errors(server.get(), Level::Info, &errors);
+            Status::ECONNABORTED
+        }
+        Stopped::WantRead | Stopped::WantWrite | Stopped::Other(_) => {
+            let id = state.vhost_id();
+            log!(conn, Info, "AH02008: SSL library error {number} in handshake (server {id})");
+            Status::ECONNABORTED
+        }
+    };
+    abort(state);
+    Err(status)
+}
+
+/// Sends the alert OpenSSL has written, if any, and gives the connection up.
+pub fn abort(state: &ConnState) {
+    let conn = state.conn();
+    if !conn.is_aborted() {
+        // The alert is a courtesy: whether it arrives changes nothing.
+        let _ = state.wire.send(Waiting::Block);
+    }
+    let id = state.vhost_id();
+    log!(conn, Info, "AH01998: Connection closed to child {} with abortive shutdown (server {id})", conn.id());
+    state.end();
+    state.wire.discard();
+    conn.abort();
+}
+
+/// Turns both filters into pipes, and lets the HTTP layer answer a made-up
+/// request with a page that says what went wrong.
+fn speak_plain_http(state: &ConnState) {
+    state.end();
+    state.wire.discard();
+    state.conn().close_after_request();
+    state.plain_http.set(Some(MadeUpRequest::Line));
+}

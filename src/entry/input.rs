@@ -1,0 +1,195 @@
+//! The input filter: ciphertext in, plaintext out.
+
+use super::connection::ConnState;
+use super::handshake;
+use super::report;
+use super::wire::Waiting;
+use crate::apr::brigade::Bucket;
+use crate::apr::{Block, Brigade, Status};
+use crate::httpd::filter::{Mode, ReadRequest};
+use crate::httpd::log::log;
+use crate::httpd::{Filter, Level};
+use crate::io::output::RECORD;
+use crate::ossl::ssl::{Ssl, Stopped};
+
+/// The longest piece of a line that is handed out at once.
+const LINE: usize = 8_192;
+/// Room for what is read when the caller did not ask for much.
+const BLOCK: usize = 8_192;
+/// The most plaintext handed out in one call.
+const MOST: usize = 4 * RECORD;
+/// How many messages that carry no data (tickets, key updates) are looked
+/// through before a read that must not wait gives up.
+const SILENT_ROUNDS: u32 = 64;
+
+/// Reads for the filter (or HTTP layer) above.
+pub fn read(state: &ConnState, filter: Filter<'_>, into: &mut Brigade<'_>, request: ReadRequest) -> Status {
+    let conn = state.conn();
+    if conn.is_aborted() {
+        into.push(Bucket::eos(conn.bucket_alloc()));
+        return Status::ECONNABORTED;
+    }
+    if state.phase().is_shaking_hands() {
+        let waiting = if request.block { Waiting::Block } else { Waiting::Try };
+        match handshake::drive(state, waiting) {
+            Ok(()) => {}
+            Err(status) => return status,
+        }
+    }
+    let Some(ssl) = state.ssl() else { return without_tls(state, filter, into, request) };
+    match request.mode {
+        Mode::Init => Status::SUCCESS,
+        Mode::Other => Status::ENOTIMPL,
+        Mode::Bytes | Mode::Line | Mode::Speculative => {
+            let Some(mut plaintext) = state.plaintext.take() else {
+                // A filter below called the chain it is part of.
+                return Status::EGENERAL;
+            };
+            let outcome = match request.mode {
+                Mode::Line => line(state, &ssl, &mut plaintext, into, request.block),
+                Mode::Speculative => speculate(state, &ssl, &mut plaintext, into, request),
+                _ => bytes(state, &ssl, &mut plaintext, into, request),
+            };
+            state.plaintext.set(Some(plaintext));
+            outcome.err().unwrap_or(Status::SUCCESS)
+        }
+    }
+}
+
+/// After the TLS part: the made-up request, or whatever comes from below.
+fn without_tls(state: &ConnState, filter: Filter<'_>, into: &mut Brigade<'_>, request: ReadRequest) -> Status {
+    let feeds = !matches!(request.mode, Mode::Init | Mode::Speculative);
+    if let Some(made_up) = state.plain_http.get().filter(|_| feeds) {
+        let (bytes, next) = made_up.feed();
+        state.plain_http.set(Some(next));
+        if let Some(bytes) = bytes {
+            into.push(Bucket::immortal(bytes, state.conn().bucket_alloc()));
+            return Status::SUCCESS;
+        }
+    }
+    if request.mode == Mode::Init {
+        return Status::SUCCESS;
+    }
+    filter.read_next(into, request)
+}
+
+fn bytes(
+    state: &ConnState,
+    ssl: &Ssl,
+    plaintext: &mut Brigade<'_>,
+    into: &mut Brigade<'_>,
+    request: ReadRequest,
+) -> Result<(), Status> {
+    if plaintext.is_empty() {
+        let wanted = request.bytes.clamp(1, MOST);
+        let block = decrypt(state, ssl, wanted, request.block)?;
+        into.push(Bucket::from_block(block, state.conn().bucket_alloc()));
+        return Ok(());
+    }
+    plaintext.move_bytes(request.bytes.max(1), into)?;
+    Ok(())
+}
+
+fn speculate(
+    state: &ConnState,
+    ssl: &Ssl,
+    plaintext: &mut Brigade<'_>,
+    into: &mut Brigade<'_>,
+    request: ReadRequest,
+) -> Result<(), Status> {
+    if plaintext.is_empty() {
+        let block = decrypt(state, ssl, BLOCK, request.block)?;
+        plaintext.push(Bucket::from_block(block, state.conn().bucket_alloc()));
+    }
+    plaintext.copy_bytes(request.bytes.max(1), into)
+}
+
+/// Hands out up to and with the next line feed, or a piece of a long line.
+fn line(
+    state: &ConnState,
+    ssl: &Ssl,
+    plaintext: &mut Brigade<'_>,
+    into: &mut Brigade<'_>,
+    block: bool,
+) -> Result<(), Status> {
+    let mut handed_out = 0;
+    while handed_out < LINE {
+        if plaintext.is_empty() {
+            match decrypt(state, ssl, BLOCK, block) {
+                Ok(block) => plaintext.push(Bucket::from_block(block, state.conn().bucket_alloc())),
+                // The reason comes again with the next call.
+                Err(_) if handed_out > 0 => return Ok(()),
+                Err(status) => return Err(status),
+            }
+        }
+        let Some(mut front) = plaintext.front() else { break };
+        let bytes = front.read(true)?;
+        let bytes = &bytes[..bytes.len().min(LINE - handed_out)];
+        let end = bytes.iter().position(|byte| *byte == b'\n');
+        let count = end.map_or(bytes.len(), |end| end + 1);
+        handed_out += plaintext.move_bytes(count, into)?;
+        if end.is_some() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Decrypts at least one byte and at most `wanted`, straight into the memory
+/// that is handed out.
+fn decrypt(state: &ConnState, ssl: &Ssl, wanted: usize, block: bool) -> Result<Block, Status> {
+    state.wire.wait(if block { Waiting::Block } else { Waiting::Try });
+    state.wire.took_delivery();
+    let mut data = Block::new(wanted);
+    let mut silent = 0;
+    loop {
+        let limit = wanted - data.len();
+        match data.fill(limit, |spare| ssl.read(spare)) {
+            Ok(_) if data.len() < wanted && (ssl.pending() > 0 || state.wire.has_arrived()) => {
+                // More is here already; it must not make us wait.
+                state.wire.wait(Waiting::Try);
+            }
+            Ok(_) => return Ok(data),
+            // What came with it is told first; the reason comes again.
+            Err(_) if !data.is_empty() => return Ok(data),
+            Err(Stopped::WantRead | Stopped::WantWrite) => {
+                // Something arrived that carries no data for us (a ticket, a
+                // key update): what follows may be here already, where the
+                // MPM cannot see it.
+                silent += 1;
+                let heard = state.wire.took_delivery() || state.wire.has_arrived();
+                if !block && (!heard || silent > SILENT_ROUNDS) {
+                    return Err(Status::EAGAIN);
+                }
+            }
+            Err(stopped) => return Err(stop(state, stopped)),
+        }
+    }
+}
+
+/// The reason for a read that failed, logged.
+fn stop(state: &ConnState, stopped: Stopped) -> Status {
+    let conn = state.conn();
+    let number = stopped.number();
+    let below = state.wire.status();
+    match stopped {
+        Stopped::Closed | Stopped::Eof => Status::EOF,
+        Stopped::Io if below.is_timeup() || below.is_retry() => below,
+        Stopped::Io => {
+            let status = if below.is_success() { Status::EGENERAL } else { below };
+            log!(conn, Info, status => "AH01991: SSL input filter read failed.");
+            status
+        }
+        Stopped::Library(errors) | Stopped::HttpRequest(errors) => {
+            log!(conn, Info, "AH01992: SSL library error {number} reading data");
+            report::library_errors(state.server().get(), Level::Info, &errors);
+            // The alert that says why.
+            let _ = state.wire.send(Waiting::Block);
+            Status::EGENERAL
+        }
+        Stopped::WantRead | Stopped::WantWrite | Stopped::Other(_) => {
+            log!(conn, Info, "AH01992: SSL library error {number} reading data");
+            Status::EGENERAL
+        }
+    }
+}

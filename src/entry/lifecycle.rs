@@ -1,0 +1,172 @@
+//! httpd's hooks and where they stand; start-up, and connections' beginnings.
+
+use super::config::ServerConf;
+use super::connection::ConnState;
+use super::vhost::Vhost;
+use super::wire::{Waiting, Wire};
+use super::{cache, events, filters, handshake, request, start, vars};
+use crate::apr::Pool;
+use crate::guard::{self, entry_point};
+use crate::httpd::hook::{Modules, NONE, Order, answer};
+use crate::httpd::log::{self, LogTarget, log};
+use crate::httpd::{Conn, Level, Server, mutex, optional};
+use crate::ossl::ssl::Ssl;
+use crate::sys;
+use std::ffi::{c_int, c_void};
+use std::rc::Rc;
+
+/// mod_proxy merges its sections in its own post_config.
+static BEFORE_PROXY: Modules<2> = Modules::one(c"mod_proxy.c");
+/// `BrowserMatch ... ssl-unclean-shutdown` must have been evaluated.
+static AFTER_SETENVIF: Modules<2> = Modules::one(c"mod_setenvif.c");
+
+entry_point! {
+    /// The module's register_hooks callback: runs after each (re)load.
+    pub fn register_hooks(_pool: *mut sys::apr_pool_t) -> (), closed: ();
+    {
+        log::set_module_index(super::module::handle().index());
+        guard::report_to(|name, text| log::log_anywhere(&format!("mod_ssl: panic in {name}: {text}")));
+        filters::register();
+        vars::offer();
+        let (middle, none) = (Order::Middle.as_int(), NONE);
+        // SAFETY: the functions have the signatures of their hooks, and the object is never unloaded.
+        unsafe { sys::ap_hook_pre_config(Some(pre_config), none, none, middle) };
+        // SAFETY: as above.
+        unsafe { sys::ap_hook_test_config(Some(start::test_config), none, none, middle) };
+        // SAFETY: as above.
+        unsafe { sys::ap_hook_post_config(Some(start::post_config), none, BEFORE_PROXY.as_ptr(), middle) };
+        // SAFETY: as above.
+        unsafe { sys::ap_hook_child_init(Some(child_init), none, none, middle) };
+        // SAFETY: as above.
+        unsafe { sys::ap_hook_pre_connection(Some(pre_connection), none, none, middle) };
+        // SAFETY: as above.
+        unsafe { sys::ap_hook_process_connection(Some(process_connection), none, none, middle) };
+        // SAFETY: as above.
+        unsafe { sys::ap_hook_http_scheme(Some(request::http_scheme), none, none, middle) };
+        // SAFETY: as above.
+        unsafe { sys::ap_hook_default_port(Some(request::default_port), none, none, middle) };
+        // SAFETY: as above.
+        unsafe { sys::ap_hook_post_read_request(Some(request::post_read_request), AFTER_SETENVIF.as_ptr(), none, middle) };
+        // SAFETY: as above.
+        unsafe { sys::ap_hook_fixups(Some(vars::fixups), none, none, middle) };
+        // SAFETY: as above.
+        unsafe { sys::ap_hook_expr_lookup(Some(vars::expr_lookup), none, none, middle) };
+        // SAFETY: as above.
+        unsafe { sys::ap_hook_ssl_conn_is_ssl(Some(conn_is_ssl), none, none, middle) };
+    }
+}
+
+entry_point! {
+    /// Hook `pre_config`: before each reading of the configuration.
+    fn pre_config(
+        pconf: *mut sys::apr_pool_t, _plog: *mut sys::apr_pool_t, _ptemp: *mut sys::apr_pool_t,
+    ) -> c_int, closed: answer::SERVER_ERROR;
+    {
+        // SAFETY: httpd passes the configuration pool.
+        let Some(pconf) = (unsafe { Pool::from_raw(pconf) }) else { return answer::SERVER_ERROR };
+        crate::ossl::lib::init();
+        if !mutex::register(pconf, cache::MUTEX).is_success() {
+            return answer::SERVER_ERROR;
+        }
+        vars::register_log_handlers(pconf);
+        answer::OK
+    }
+}
+
+entry_point! {
+    /// Hook `child_init`: once in each child process, before its threads.
+    fn child_init(pool: *mut sys::apr_pool_t, server: *mut sys::server_rec) -> (), closed: ();
+    {
+        // SAFETY: httpd passes the child's pool.
+        let pool = unsafe { Pool::from_raw(pool) };
+        // SAFETY: httpd passes the main server.
+        let main = unsafe { Server::from_raw(server) };
+        let (Some(pool), Some(main)) = (pool, main) else { return };
+        let store = main.iter().filter_map(Vhost::of).find_map(|vhost| vhost.tls.as_ref()?.sessions.clone());
+        if let Some(store) = store {
+            store.reopen(main, pool);
+        }
+    }
+}
+
+entry_point! {
+    /// Hook `pre_connection`.
+    fn pre_connection(conn: *mut sys::conn_rec, _socket: *mut c_void) -> c_int, closed: refuse(conn);
+    {
+        // SAFETY: core passes a live connection that belongs to this thread.
+        let Some(conn) = (unsafe { Conn::from_raw(conn) }) else { return answer::DECLINED };
+        if conn.master().is_some() || conn.is_outgoing() {
+            return answer::DECLINED;
+        }
+        let Some(vhost) = Vhost::of(conn.base_server()) else { return answer::DECLINED };
+        let Some(tls) = &vhost.tls else { return answer::DECLINED };
+        log!(conn, Info, "AH01964: Connection to child {} established (server {})", conn.id(), vhost.id);
+        start::seed_for_connection(conn);
+        let Some(pair) = filters::add(conn) else { return refuse(conn.as_ptr()) };
+        // SAFETY: the state owns the wire, and the connection's pool owns the state.
+        let wire = unsafe { Wire::new(conn, pair.input, pair.output) };
+        // SAFETY: the state owns the brigade, and the connection's pool owns the state.
+        let plaintext = unsafe { conn.kept_brigade() };
+        let (Some(wire), Some(plaintext)) = (wire, plaintext) else { return refuse(conn.as_ptr()) };
+        let ssl = match Ssl::new(&tls.ctx, Box::new(Rc::clone(&wire))) {
+            Ok(ssl) => ssl,
+            Err(errors) => {
+                log!(conn, Error, "AH01962: Unable to create a new SSL connection from the SSL context");
+                super::report::library_errors(conn.base_server(), Level::Error, &errors);
+                return refuse(conn.as_ptr());
+            }
+        };
+        if !ssl.set_session_id_context(&tls.session_context) {
+            conn.log(Level::Error, format_args!("AH01963: Unable to set session id context to '{}'", vhost.id));
+            return refuse(conn.as_ptr());
+        }
+        ssl.set_accept_state();
+        let state = ConnState::new(conn, ssl.clone(), wire, vhost.clone(), plaintext).attach(conn);
+        events::tie(&ssl, state);
+        answer::OK
+    }
+}
+
+/// The closed answer of a connection hook.
+fn refuse(conn: *mut sys::conn_rec) -> c_int {
+    // SAFETY: core passes a live connection that belongs to this thread.
+    if let Some(conn) = unsafe { Conn::from_raw(conn) } {
+        conn.abort();
+    }
+    answer::SERVER_ERROR
+}
+
+entry_point! {
+    /// Hook `process_connection`: the handshake, and then whoever speaks the
+    /// protocol that was agreed on.
+    fn process_connection(conn: *mut sys::conn_rec) -> c_int, closed: { refuse(conn); answer::OK };
+    {
+        // SAFETY: core passes a live connection that belongs to this thread.
+        let Some(conn) = (unsafe { Conn::from_raw(conn) }) else { return answer::DECLINED };
+        if let Some(state) = ConnState::of(conn) {
+            // A failure is logged, and the connection given up: those that
+            // follow see that.
+            let _ = handshake::drive(state, Waiting::Block);
+        }
+        answer::DECLINED
+    }
+}
+
+entry_point! {
+    /// Hook `ssl_conn_is_ssl`.
+    fn conn_is_ssl(conn: *mut sys::conn_rec) -> c_int, closed: answer::DECLINED;
+    {
+        // SAFETY: core passes a live connection, or NULL.
+        let Some(conn) = (unsafe { Conn::from_raw(conn) }) else { return answer::DECLINED };
+        match ConnState::of_primary(conn).and_then(ConnState::ssl) {
+            Some(_) => answer::OK,
+            None => answer::DECLINED,
+        }
+    }
+}
+
+/// The configuration of the main server.
+#[must_use]
+pub fn main_conf(main: Server<'_>) -> Option<&ServerConf> {
+    ServerConf::of(main)
+}

@@ -1,0 +1,286 @@
+//! The output filter: plaintext in, records out.
+
+use super::connection::ConnState;
+use super::filters::COALESCING;
+use super::handshake;
+use super::report;
+use super::shutdown;
+use super::wire::Waiting;
+use crate::apr::block::LARGE;
+use crate::apr::brigade::{FileSpan, Front};
+use crate::apr::{Block, Brigade, Kind, Status};
+use crate::httpd::log::log;
+use crate::httpd::{Filter, Level};
+use crate::io::output::{self, BATCH, FILE_PIECE, RECORD, Take};
+use crate::ossl::ssl::{Ssl, Stopped};
+
+/// Writes for the filter (or HTTP layer) above.
+pub fn write(state: &ConnState, filter: Filter<'_>, brigade: &mut Brigade<'_>) -> Status {
+    let conn = state.conn();
+    if conn.is_aborted() {
+        brigade.clear();
+        return Status::ECONNABORTED;
+    }
+    if state.phase().is_shaking_hands() {
+        if !brigade.kinds().any(|kind| matches!(kind, Kind::Data | Kind::File)) {
+            return close_early(state, filter, brigade);
+        }
+        if let Err(status) = handshake::drive(state, Waiting::Block) {
+            brigade.clear();
+            return status;
+        }
+    }
+    let Some(ssl) = state.ssl() else { return filter.pass_next(brigade) };
+    let mut writer = Writer::new(state, &ssl, brigade.known_len());
+    let outcome = writer.take_all(brigade).and_then(|()| writer.finish());
+    if let Err(status) = outcome {
+        brigade.clear();
+        return status;
+    }
+    if writer.request_ended && !conn.is_aborted() && !state.has_input(&ssl) {
+        // The response is complete. It leaves now rather than after the MPM
+        // has looked for another request, so that the next request of a quick
+        // client is here when it looks.
+        return conn.push_output();
+    }
+    Status::SUCCESS
+}
+
+/// Metadata while the handshake is not finished: nothing waits for the peer
+/// any more, least of all a handshake.
+fn close_early(state: &ConnState, filter: Filter<'_>, brigade: &mut Brigade<'_>) -> Status {
+    if brigade.kinds().any(|kind| kind == Kind::EndOfConnection) {
+        state.end();
+        state.wire.discard();
+    }
+    filter.pass_next(brigade)
+}
+
+struct Writer<'s> {
+    state: &'s ConnState,
+    ssl: &'s Ssl,
+    /// Bytes the brigade was known to hold at first.
+    expected: usize,
+    /// Plaintext that waits for company.
+    staged: Option<Block>,
+    /// A bucket asked for progress.
+    metadata: bool,
+    request_ended: bool,
+}
+
+impl<'s> Writer<'s> {
+    fn new(state: &'s ConnState, ssl: &'s Ssl, expected: usize) -> Self {
+        let staged = state.staged.take();
+        Self { state, ssl, expected, staged, metadata: false, request_ended: false }
+    }
+
+    fn take_all(&mut self, brigade: &mut Brigade<'_>) -> Result<(), Status> {
+        while let Some(front) = brigade.front() {
+            match front.kind() {
+                Kind::Data => self.take_data(front)?,
+                Kind::File => self.take_file(front)?,
+                Kind::EndOfConnection => {
+                    self.encrypt_staged()?;
+                    shutdown::close(self.state, self.ssl);
+                    self.forward(brigade);
+                }
+                kind => {
+                    self.encrypt_staged()?;
+                    self.request_ended |= kind == Kind::EndOfRequest;
+                    self.forward(brigade);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn forward(&mut self, brigade: &mut Brigade<'_>) {
+        self.metadata = true;
+        if let Some(bucket) = brigade.pop() {
+            self.state.wire.forward(bucket);
+        }
+    }
+
+    /// At the end of a brigade: what may wait waits, the rest goes.
+    fn finish(&mut self) -> Result<(), Status> {
+        let staged = self.staged_len();
+        let coalescing = || self.state.conn().has_output_filter(COALESCING);
+        if staged > 0 && (self.metadata || !output::may_wait(staged, self.metadata, coalescing())) {
+            self.encrypt_staged()?;
+        }
+        if let Some(staged) = self.staged.take() {
+            self.state.staged.set(Some(staged));
+            if self.state.wire.ready_len() == 0 && !self.metadata {
+                return Ok(());
+            }
+        }
+        self.pass()
+    }
+
+    fn pass(&mut self) -> Result<(), Status> {
+        let conn = self.state.conn();
+        let passed = self.state.wire.pass();
+        if let Err(status) = passed.ok() {
+            log!(conn, Info, status => "AH01993: SSL output filter write failed.");
+            return Err(status);
+        }
+        // A write that went well on a connection given up meanwhile did not.
+        if conn.is_aborted() { Err(Status::ECONNRESET) } else { Ok(()) }
+    }
+
+    fn staged_len(&self) -> usize {
+        self.staged.as_ref().map_or(0, Block::len)
+    }
+
+    fn take_data(&mut self, mut front: Front<'_>) -> Result<(), Status> {
+        if front.is_empty() {
+            front.delete();
+            return Ok(());
+        }
+        let bytes = match front.read(false) {
+            Err(status) if status.is_eagain() => {
+                // A pipe has nothing yet: what there is must not wait for it.
+                self.encrypt_staged()?;
+                let sent = self.state.wire.send(Waiting::Block);
+                sent.ok()?;
+                front.read(true)
+            }
+            read => read,
+        }
+        .inspect_err(|status| self.source_failed(*status))?;
+        if bytes.is_empty() {
+            front.delete();
+            return Ok(());
+        }
+        match output::take(self.staged_len(), bytes.len()) {
+            Take::Stage(count) => {
+                self.stage(&bytes[..count]);
+                front.consume(count);
+                if self.staged_len() >= RECORD {
+                    self.encrypt_staged()?;
+                }
+            }
+            Take::Direct(count) => {
+                self.encrypt(&bytes[..count])?;
+                front.consume(count);
+            }
+        }
+        Ok(())
+    }
+
+    fn stage(&mut self, bytes: &[u8]) {
+        let wanted = bytes.len().max(self.expected).min(RECORD);
+        let staged = match self.staged.take() {
+            // Only a block that was made for less must grow.
+            Some(block) if block.room() < bytes.len() => {
+                let mut larger = Block::new(RECORD);
+                larger.append(block.as_slice());
+                larger
+            }
+            Some(block) => block,
+            None => Block::new(wanted),
+        };
+        self.staged.insert(staged).append(bytes);
+    }
+
+    /// Reads a file at its position straight into the memory that is
+    /// encrypted. Behind what is staged: header and body share a record.
+    fn take_file(&mut self, front: Front<'_>) -> Result<(), Status> {
+        let Some(span) = front.file() else { return self.take_data(front) };
+        if span.len == 0 {
+            front.delete();
+            return Ok(());
+        }
+        let piece = span.len.min(FILE_PIECE - self.staged_len().min(FILE_PIECE - 1));
+        let read = self.read_file(&span, piece).inspect_err(|status| self.source_failed(*status))?;
+        front.consume(read);
+        if self.staged_len() >= RECORD {
+            self.encrypt_full()?;
+        }
+        Ok(())
+    }
+
+    fn read_file(&mut self, span: &FileSpan, piece: usize) -> Result<usize, Status> {
+        let needed = self.staged_len() + piece;
+        let staged = match self.staged.take() {
+            Some(block) if block.room() >= piece => block,
+            smaller => {
+                let size = if needed > RECORD { LARGE } else { needed };
+                let mut block = Block::new(size);
+                if let Some(smaller) = smaller {
+                    block.append(smaller.as_slice());
+                }
+                block
+            }
+        };
+        self.staged.insert(staged).fill(piece, |spare| span.read(spare))
+    }
+
+    /// Encrypts the staged records that are full; the rest goes on waiting.
+    fn encrypt_full(&mut self) -> Result<(), Status> {
+        let Some(mut staged) = self.staged.take() else { return Ok(()) };
+        let full = staged.len() - staged.len() % RECORD;
+        let encrypted = self.encrypt(&staged.as_slice()[..full]);
+        staged.drop_front(full);
+        self.staged = Some(staged);
+        encrypted
+    }
+
+    fn encrypt_staged(&mut self) -> Result<(), Status> {
+        match self.staged.take() {
+            Some(staged) if !staged.is_empty() => self.encrypt(staged.as_slice()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Encrypts; passes on when enough has come together.
+    fn encrypt(&mut self, bytes: &[u8]) -> Result<(), Status> {
+        let wire = &self.state.wire;
+        let total = self.expected.max(bytes.len()).min(BATCH);
+        self.expected = self.expected.saturating_sub(bytes.len());
+        wire.expect(output::sealed_size(bytes.len()), output::sealed_size(total));
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            match self.ssl.write(rest) {
+                Ok(count) => rest = &rest[count.min(rest.len())..],
+                Err(stopped) => return Err(self.stop(stopped)),
+            }
+        }
+        if wire.collected() + RECORD > BATCH {
+            self.pass()?;
+        }
+        Ok(())
+    }
+
+    /// The source of the data failed in the middle of a response. Nobody can
+    /// tell the peer any more, except by ending the connection.
+    fn source_failed(&self, status: Status) {
+        let conn = self.state.conn();
+        log!(conn, Error, status => "AH10232: SSL output filter: the data to send could not be read");
+        conn.abort();
+    }
+
+    /// The reason for a write that failed, logged.
+    fn stop(&self, stopped: Stopped) -> Status {
+        let conn = self.state.conn();
+        let number = stopped.number();
+        match stopped {
+            Stopped::WantRead => {
+                conn.sense_read();
+                Status::EAGAIN
+            }
+            Stopped::WantWrite => Status::EAGAIN,
+            Stopped::Library(errors) | Stopped::HttpRequest(errors) => {
+                log!(conn, Info, "AH01994: SSL library error {number} writing data");
+                report::library_errors(self.state.server().get(), Level::Info, &errors);
+                Status::EGENERAL
+            }
+            Stopped::Io | Stopped::Closed | Stopped::Eof | Stopped::Other(_) => {
+                let below = self.state.wire.status();
+                let status = if below.is_success() { Status::EGENERAL } else { below };
+                log!(conn, Info, status => "AH01993: SSL output filter write failed.");
+                status
+            }
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! Between OpenSSL and the next filters: ciphertext in and out.
+//!
+//! Records that OpenSSL writes are collected in blocks; full blocks become
+//! buckets of the brigade `ready`, together with the metadata that belongs
+//! behind them, and the whole brigade goes to the next filter at once. Records
+//! it reads are taken from a brigade that the next filter fills.
+//!
+//! OpenSSL calls back into this while a filter of ours is running, and the
+//! next filters can reach this module again. So nothing here is borrowed
+//! across such a call: brigades are taken out of their place and put back.
+
+use crate::apr::brigade::Bucket;
+use crate::apr::{Block, Brigade, Kind, Status};
+use crate::httpd::filter::{FilterSlot, ReadRequest};
+use crate::httpd::conn::ConnSlot;
+use crate::httpd::{Conn, Filter};
+use crate::io::output::{RECORD, RECORD_OVERHEAD};
+use crate::ossl::bio::{Io, Transport};
+use std::cell::Cell;
+use std::mem::MaybeUninit;
+use std::rc::Rc;
+
+/// What the next filter is asked for when records are large: several records
+/// at once. For small ones it is asked for just what OpenSSL wants, since core
+/// hands that out of what it has already read, without another system call.
+const READ_AHEAD: usize = 64 * 1024;
+/// A record of this size makes reading ahead worth while.
+const LARGE_RECORD: usize = 4 * 1024;
+
+/// How reads behave for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// Wait for data.
+    Block,
+    /// Only what is there.
+    Try,
+}
+
+/// The two ends of a connection's ciphertext.
+pub struct Wire {
+    conn: ConnSlot,
+    input: FilterSlot,
+    output: FilterSlot,
+    /// Ciphertext from the network, not yet taken by OpenSSL.
+    arrived: Cell<Option<Brigade<'static>>>,
+    /// What goes to the next output filter at the next opportunity.
+    ready: Cell<Option<Brigade<'static>>>,
+    /// Ciphertext being collected; it goes behind `ready`.
+    block: Cell<Option<Block>>,
+    /// Bytes in `ready`.
+    ready_len: Cell<usize>,
+    /// A good size for the next block, set by whoever knows how much comes.
+    expected: Cell<usize>,
+    waiting: Cell<Waiting>,
+    /// The peer waits for what is collected: it leaves before the next read.
+    /// Otherwise (session tickets) it can wait for company.
+    urgent: Cell<bool>,
+    ended: Cell<bool>,
+    status: Cell<Status>,
+    delivered: Cell<bool>,
+}
+
+impl Wire {
+    /// # Safety
+    /// The wire is dropped, at the latest, when the connection's pool is.
+    pub unsafe fn new(conn: Conn<'_>, input: Filter<'_>, output: Filter<'_>) -> Option<Rc<Self>> {
+        // SAFETY: the brigades live in this wire, for which the caller promises it.
+        let arrived = unsafe { conn.kept_brigade() }?;
+        // SAFETY: as above.
+        let ready = unsafe { conn.kept_brigade() }?;
+        Some(Rc::new(Self {
+            conn: conn.slot(),
+            input: input.slot(),
+            output: output.slot(),
+            arrived: Cell::new(Some(arrived)),
+            ready: Cell::new(Some(ready)),
+            block: Cell::new(None),
+            ready_len: Cell::new(0),
+            expected: Cell::new(0),
+            waiting: Cell::new(Waiting::Block),
+            urgent: Cell::new(true),
+            ended: Cell::new(false),
+            status: Cell::new(Status::SUCCESS),
+            delivered: Cell::new(false),
+        }))
+    }
+
+    /// Prepares for reads that wait, or do not.
+    pub fn wait(&self, waiting: Waiting) {
+        self.waiting.set(waiting);
+        self.status.set(Status::SUCCESS);
+    }
+
+    /// Says whether the peer waits for what OpenSSL writes unasked.
+    pub fn set_urgent(&self, urgent: bool) {
+        self.urgent.set(urgent);
+    }
+
+    /// The status of the filter below that made the last read or write fail.
+    pub fn status(&self) -> Status {
+        self.status.get()
+    }
+
+    /// Whether a read brought ciphertext since the last call of this function.
+    pub fn took_delivery(&self) -> bool {
+        self.delivered.replace(false)
+    }
+
+    /// Whether ciphertext has arrived that OpenSSL has not taken.
+    pub fn has_arrived(&self) -> bool {
+        peek(&self.arrived, |brigade| !brigade.is_empty()).unwrap_or(false)
+    }
+
+    /// Whether something waits to be sent.
+    pub fn has_pending(&self) -> bool {
+        self.ready_len.get() > 0
+            || peek(&self.block, |block| !block.is_empty()).unwrap_or(false)
+            || peek(&self.ready, |brigade| !brigade.is_empty()).unwrap_or(false)
+    }
+
+    /// Bytes of ciphertext that wait in full blocks.
+    pub fn ready_len(&self) -> usize {
+        self.ready_len.get()
+    }
+
+    /// Bytes of ciphertext collected so far.
+    pub fn collected(&self) -> usize {
+        self.ready_len.get() + peek(&self.block, Block::len).unwrap_or(0)
+    }
+
+    /// Announces `now` bytes of ciphertext, of `total` that are to come: when
+    /// the block has no room for them, a fresh one is made for the total.
+    pub fn expect(&self, now: usize, total: usize) {
+        if peek(&self.block, Block::room).unwrap_or(0) < now {
+            self.seal();
+            self.expected.set(total.max(now));
+        }
+    }
+
+    /// Moves the collected ciphertext to `ready`.
+    pub fn seal(&self) {
+        let Some(block) = self.block.take() else { return };
+        if block.is_empty() {
+            return;
+        }
+        let Some(mut ready) = self.ready.take() else { return };
+        self.ready_len.set(self.ready_len.get() + block.len());
+        ready.push(Bucket::from_block(block, self.conn.get().bucket_alloc()));
+        self.ready.set(Some(ready));
+    }
+
+    /// Puts metadata behind everything that was written so far.
+    pub fn forward(&self, bucket: Bucket) {
+        self.seal();
+        let Some(mut ready) = self.ready.take() else { return };
+        ready.push(bucket);
+        self.ready.set(Some(ready));
+    }
+
+    /// Passes everything collected to the next output filter.
+    pub fn pass(&self) -> Status {
+        self.seal();
+        let Some(mut ready) = self.ready.take() else {
+            // The next filter is being called already: it reached us again.
+            return Status::EGENERAL;
+        };
+        if ready.is_empty() {
+            self.ready.set(Some(ready));
+            return Status::SUCCESS;
+        }
+        self.ready_len.set(0);
+        let status = self.output.get().pass_next(&mut ready);
+        self.ready.set(Some(ready));
+        status
+    }
+
+    /// Sends everything collected: waiting until the network has it, or as
+    /// far as it takes it now.
+    pub fn send(&self, waiting: Waiting) -> Status {
+        if !self.has_pending() {
+            return Status::SUCCESS;
+        }
+        let conn = self.conn.get();
+        match waiting {
+            Waiting::Block => {
+                self.forward(Bucket::flush(conn.bucket_alloc()));
+                self.pass()
+            }
+            Waiting::Try => match self.pass().ok() {
+                Ok(()) => conn.push_output(),
+                Err(status) => status,
+            },
+        }
+    }
+
+    /// Throws away what was not sent or taken.
+    pub fn discard(&self) {
+        self.block.set(None);
+        self.ready_len.set(0);
+        for place in [&self.arrived, &self.ready] {
+            if let Some(mut brigade) = place.take() {
+                brigade.clear();
+                place.set(Some(brigade));
+            }
+        }
+    }
+
+    /// Copies arrived ciphertext to OpenSSL's buffer.
+    fn take_arrived(&self, arrived: &mut Brigade<'_>, into: &mut [MaybeUninit<u8>]) -> Result<usize, Status> {
+        let mut filled = 0;
+        while filled < into.len() {
+            let Some(mut front) = arrived.front() else { break };
+            match front.kind() {
+                Kind::Data | Kind::File => {}
+                Kind::EndOfStream => {
+                    self.ended.set(true);
+                    front.delete();
+                    break;
+                }
+                _ => {
+                    front.delete();
+                    continue;
+                }
+            }
+            // Reading what the filter below has delivered does not wait.
+            let bytes = front.read(true)?;
+            let count = bytes.len().min(into.len() - filled);
+            into[filled..filled + count].write_copy_of_slice(&bytes[..count]);
+            filled += count;
+            front.consume(count);
+        }
+        Ok(filled)
+    }
+
+    /// Asks the next input filter for ciphertext. `Ok(false)`: nothing there.
+    fn fetch(&self, arrived: &mut Brigade<'_>, wanted: usize, block: bool) -> Result<bool, Status> {
+        let bytes = if wanted >= LARGE_RECORD { READ_AHEAD.max(wanted) } else { wanted };
+        let status = self.input.get().read_next(arrived, ReadRequest::bytes(bytes, block));
+        if status.is_retry() {
+            return Ok(false);
+        }
+        if status.is_eof() {
+            self.ended.set(true);
+            return Ok(!arrived.is_empty());
+        }
+        status.ok()?;
+        // Core and others answer "nothing there" with an empty brigade.
+        Ok(!arrived.is_empty())
+    }
+
+    /// [`Transport::read`] with the brigade in hand.
+    fn read_from(&self, arrived: &mut Brigade<'_>, into: &mut [MaybeUninit<u8>]) -> Result<Io, Status> {
+        loop {
+            let count = self.take_arrived(arrived, into)?;
+            if count > 0 {
+                self.delivered.set(true);
+                return Ok(Io::Done(count));
+            }
+            if self.ended.get() {
+                return Ok(Io::Eof);
+            }
+            let pending = self.has_pending();
+            if pending && self.urgent.get() {
+                self.send(self.waiting.get()).ok()?;
+            }
+            let late = pending && !self.urgent.get();
+            let block = self.waiting.get() == Waiting::Block && !late;
+            if self.fetch(arrived, into.len(), block)? || self.ended.get() {
+                continue;
+            }
+            if late {
+                // Nobody came along to share the trip.
+                self.send(self.waiting.get()).ok()?;
+                if self.waiting.get() == Waiting::Block {
+                    continue;
+                }
+            }
+            self.status.set(Status::EAGAIN);
+            return Ok(Io::WouldBlock);
+        }
+    }
+}
+
+impl Transport for Rc<Wire> {
+    fn read(&self, into: &mut [MaybeUninit<u8>]) -> Io {
+        // Not there: a filter below reached us again while it was read from.
+        let Some(mut arrived) = self.arrived.take() else { return Io::Failed };
+        let outcome = self.read_from(&mut arrived, into);
+        self.arrived.set(Some(arrived));
+        outcome.unwrap_or_else(|status| {
+            self.status.set(status);
+            self.ended.set(true);
+            Io::Failed
+        })
+    }
+
+    fn write(&self, bytes: &[u8]) -> Io {
+        let mut block = self.block.take();
+        let mut rest = bytes;
+        loop {
+            if let Some(block) = &mut block {
+                rest = &rest[block.append(rest)..];
+            }
+            if rest.is_empty() {
+                break;
+            }
+            if block.is_some() {
+                self.block.set(block.take());
+                self.seal();
+            }
+            let size = self.expected.replace(0).max(rest.len().min(RECORD + RECORD_OVERHEAD)).max(1024);
+            block = Some(Block::new(size));
+        }
+        self.block.set(block);
+        Io::Done(bytes.len())
+    }
+
+    fn flush(&self) -> Io {
+        // A flight leaves before the next read, when nothing more joins it.
+        Io::Done(1)
+    }
+}
+
+/// Looks at what is in a cell.
+fn peek<T, R>(cell: &Cell<Option<T>>, look: impl FnOnce(&T) -> R) -> Option<R> {
+    let value = cell.take();
+    let seen = value.as_ref().map(look);
+    cell.set(value);
+    seen
+}

@@ -1,0 +1,14 @@
+//! What the `openssl` crate does not wrap, or wraps in a way that does not fit
+//! an object that httpd unloads and reloads: contexts and connections, the BIO
+//! between them and us, callbacks, sessions. Knows nothing of httpd.
+
+pub mod bio;
+pub mod callback;
+pub mod conf_cmd;
+pub mod ctx;
+pub mod error;
+mod ffi;
+pub mod lib;
+pub mod load;
+pub mod session;
+pub mod ssl;

@@ -1,0 +1,114 @@
+//! The library as a whole: versions, FIPS mode, randomness, digests.
+
+use super::error::{self, LibraryError};
+use super::ffi;
+use openssl::hash::{MessageDigest, hash};
+use openssl_sys as o;
+use std::ffi::CStr;
+
+/// Prepares what needs preparing, and forgets what that left in the error
+/// queue.
+pub fn init() {
+    openssl_sys::init();
+    // SAFETY: no settings are given.
+    unsafe { o::OPENSSL_init_ssl(ffi::OPENSSL_INIT_ENGINE_ALL_BUILTIN, std::ptr::null()) };
+    error::clear();
+}
+
+/// The library at run time: `OpenSSL 3.0.22 25 Aug 2026`.
+#[must_use]
+pub fn version_text() -> String {
+    // SAFETY: a static C string.
+    unsafe { CStr::from_ptr(o::OpenSSL_version(o::OPENSSL_VERSION)) }.to_string_lossy().into_owned()
+}
+
+/// The number of the library at run time.
+#[must_use]
+pub fn version_number() -> u64 {
+    // SAFETY: a number.
+    u64::from(unsafe { o::OpenSSL_version_num() })
+}
+
+/// Whether FIPS mode is on (`EVP_default_properties_is_fips_enabled`).
+#[must_use]
+pub fn is_fips() -> bool {
+    // SAFETY: NULL is the default library context.
+    unsafe { ffi::EVP_default_properties_is_fips_enabled(std::ptr::null_mut()) == 1 }
+}
+
+/// Turns FIPS mode on or off.
+///
+/// # Errors
+/// OpenSSL's reasons.
+pub fn set_fips(on: bool) -> Result<(), Vec<LibraryError>> {
+    error::clear();
+    // SAFETY: NULL is the default library context.
+    if unsafe { ffi::EVP_default_properties_enable_fips(std::ptr::null_mut(), i32::from(on)) } == 1 {
+        Ok(())
+    } else {
+        Err(error::drain())
+    }
+}
+
+/// Mixes bytes into the random number generator.
+pub fn add_entropy(bytes: &[u8]) {
+    let Ok(len) = i32::try_from(bytes.len()) else { return };
+    // SAFETY: the bytes are described by their length.
+    unsafe { o::RAND_add(bytes.as_ptr().cast(), len, f64::from(len)) };
+}
+
+/// Whether the random number generator is ready.
+#[must_use]
+pub fn is_seeded() -> bool {
+    // SAFETY: reads a state.
+    unsafe { o::RAND_status() == 1 }
+}
+
+/// MD5 in lower-case hexadecimal: the form of session id contexts. No secret
+/// depends on it.
+#[must_use]
+pub fn md5_hex(bytes: &[u8]) -> Option<[u8; 32]> {
+    let digest = hash(MessageDigest::md5(), bytes).ok()?;
+    let mut hex = [0; 32];
+    for (pair, byte) in hex.chunks_exact_mut(2).zip(digest.iter()) {
+        for (digit, value) in pair.iter_mut().zip([byte >> 4, byte & 15]) {
+            *digit = b"0123456789abcdef"[usize::from(value)];
+        }
+    }
+    Some(hex)
+}
+
+/// SHA-256.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> Option<[u8; 32]> {
+    hash(MessageDigest::sha256(), bytes).ok()?.as_ref().try_into().ok()
+}
+
+/// Bytes from C, where (NULL, 0) stands for nothing.
+///
+/// # Safety
+/// `data` is NULL, or `len` bytes from there are readable and unchanged during `'d`.
+pub(super) unsafe fn bytes_from<'d>(data: *const u8, len: usize) -> &'d [u8] {
+    if data.is_null() || len == 0 {
+        return &[];
+    }
+    // SAFETY: promised by the caller.
+    unsafe { std::slice::from_raw_parts(data, len) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests() {
+        assert_eq!(&md5_hex(b"").unwrap(), b"d41d8cd98f00b204e9800998ecf8427e");
+        assert_eq!(sha256(b"").unwrap()[..4], [0xe3, 0xb0, 0xc4, 0x42]);
+    }
+
+    #[test]
+    fn versions() {
+        assert!(version_text().starts_with("OpenSSL 3."));
+        assert!(version_number() >= 0x3000_0000);
+    }
+}
