@@ -95,6 +95,7 @@ fn bind(httpd: &Httpd) -> String {
         .opaque_type("sockaddr.*|in6_addr|in_addr")
         .derive_default(false)
         .layout_tests(true)
+        .generate_comments(false)
         .prepend_enum_name(false)
         .wrap_static_fns(true)
         .wrap_static_fns_path(out.join("shim"))
@@ -128,12 +129,30 @@ fn version_cfgs(bindings: &str) {
     if openssl < OPENSSL_OLDEST {
         fail("OpenSSL 3.0 or later is needed: install libssl-dev (Debian)")
     }
+    openssl_text(openssl);
     for (name, first) in OPENSSL_CFGS {
         println!("cargo:rustc-check-cfg=cfg({name})");
         if openssl >= *first {
             println!("cargo:rustc-cfg={name}");
         }
     }
+}
+
+/// The version text of the OpenSSL headers, e.g. `OpenSSL 3.0.22 25 Aug 2026`,
+/// and their number, for messages about a library that differs.
+fn openssl_text(number: u64) {
+    let include = env::var("DEP_OPENSSL_INCLUDE").unwrap_or_else(|_| "/usr/include".to_owned());
+    let arch = output("gcc", &["-print-multiarch"]).unwrap_or_default();
+    let header = [format!("{include}/openssl/opensslv.h"), format!("/usr/include/{arch}/openssl/opensslv.h")]
+        .iter()
+        .find_map(|path| std::fs::read_to_string(path).ok())
+        .unwrap_or_default();
+    let text = header
+        .lines()
+        .find_map(|line| line.trim_start_matches(['#', ' ']).strip_prefix("define OPENSSL_VERSION_TEXT \""))
+        .map_or("OpenSSL", |rest| rest.trim_end_matches('"'));
+    println!("cargo:rustc-env=MOD_SSL_OPENSSL_TEXT={text}");
+    println!("cargo:rustc-env=MOD_SSL_OPENSSL_NUMBER={number}");
 }
 
 /// The value of an integer constant in bindgen's output; 0 when it is not there.

@@ -16,6 +16,9 @@ enum {
     SHIM_GLOBAL_ONLY = GLOBAL_ONLY
 };
 
+/* A text that is joined from several macros. */
+static inline const char *shim_base_revision(void) { return AP_SERVER_BASEREVISION; }
+
 /* Status comparisons that cover several native codes. */
 static inline int shim_status_is_eagain(apr_status_t s) { return APR_STATUS_IS_EAGAIN(s); }
 static inline int shim_status_is_eintr(apr_status_t s) { return APR_STATUS_IS_EINTR(s); }

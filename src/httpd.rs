@@ -14,6 +14,7 @@ pub mod optional;
 pub mod request;
 pub mod server;
 pub mod socache;
+pub mod version;
 
 pub use conn::Conn;
 pub use filter::Filter;

@@ -21,4 +21,10 @@ pub mod httpd;
 pub mod ossl;
 
 // L2: decisions.
+pub mod config;
 pub mod io;
+pub mod policy;
+
+// L3: what C calls.
+#[expect(unsafe_code, reason = "turns C's pointers into handles")]
+pub mod entry;

@@ -198,3 +198,22 @@ pub fn is_first_pass() -> bool {
 pub fn path_text<'p>(pool: Pool<'p>, path: &Path) -> &'p CStr {
     pool.text(c_path(path).to_bytes())
 }
+
+/// The words of the rest of a line, split as httpd does it (`ap_getword_conf`).
+#[must_use]
+pub fn words(parms: Parms<'_>, args: Args<'_>) -> Vec<String> {
+    let Args::Raw(line) = args else { return Vec::new() };
+    let mut rest = line.as_ptr();
+    let mut words = Vec::new();
+    loop {
+        // SAFETY: `rest` stays inside the C string of the line, which ap_getword_conf only advances in.
+        if unsafe { *rest } == 0 {
+            return words;
+        }
+        // SAFETY: as above; the pool is alive.
+        let word = unsafe { sys::ap_getword_conf(parms.temporary_pool().as_ptr(), &raw mut rest) };
+        // SAFETY: lives in the pool.
+        let word = unsafe { text_from(word) }.unwrap_or_default();
+        words.push(word.to_string_lossy().into_owned());
+    }
+}

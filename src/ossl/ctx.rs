@@ -42,15 +42,13 @@ pub enum SessionCacheMode {
     External,
 }
 
-/// Why a certificate and key could not be used.
+/// Why a key could not be used.
 #[derive(Debug)]
-pub enum InstallError {
-    /// OpenSSL refuses the certificate or its chain.
-    Certificate(Vec<LibraryError>),
-    /// The key is not the certificate's.
+pub enum KeyError {
+    /// It is not the certificate's.
     Mismatch(Vec<LibraryError>),
-    /// OpenSSL refuses the key.
-    Key(Vec<LibraryError>),
+    /// OpenSSL refuses it.
+    Refused(Vec<LibraryError>),
 }
 
 /// A reference-counted context.
@@ -215,31 +213,31 @@ impl SslCtxRef {
         self.ctrl(ffi::SSL_CTRL_SET_DH_AUTO, 1, std::ptr::null_mut());
     }
 
-    /// Adds a certificate with its chain and key, besides those of other key
-    /// types. `own_chain`: replace the chain of this certificate by `chain`.
+    /// Adds a certificate besides those of other key types. `own_chain`:
+    /// replace the chain of this certificate.
     ///
     /// # Errors
-    /// See [`InstallError`].
-    pub fn install(
-        &self,
-        certificate: &X509Ref,
-        key: &PKeyRef<Private>,
-        own_chain: Option<&[X509]>,
-    ) -> Result<(), InstallError> {
+    /// OpenSSL's reasons, e.g. a key that is too small for the security level.
+    pub fn use_certificate(&self, certificate: &X509Ref, own_chain: Option<&[X509]>) -> Result<(), Vec<LibraryError>> {
         error::clear();
         // SAFETY: both are alive; OpenSSL takes a reference of its own.
-        check(unsafe { o::SSL_CTX_use_certificate(self.as_ptr(), certificate.as_ptr()) })
-            .map_err(InstallError::Certificate)?;
-        if let Some(chain) = own_chain {
-            self.set_chain(chain).map_err(InstallError::Certificate)?;
-        }
+        check(unsafe { o::SSL_CTX_use_certificate(self.as_ptr(), certificate.as_ptr()) })?;
+        own_chain.map_or(Ok(()), |chain| self.set_chain(chain))
+    }
+
+    /// Adds the key of the certificate added last.
+    ///
+    /// # Errors
+    /// See [`KeyError`].
+    pub fn use_key(&self, certificate: &X509Ref, key: &PKeyRef<Private>) -> Result<(), KeyError> {
+        error::clear();
         // A key of another type would be put beside the certificate, silently.
         let same = certificate.public_key().is_ok_and(|public| public.public_eq(key));
         if !same {
-            return Err(InstallError::Mismatch(error::drain()));
+            return Err(KeyError::Mismatch(error::drain()));
         }
         // SAFETY: both are alive; OpenSSL takes a reference of its own.
-        check(unsafe { o::SSL_CTX_use_PrivateKey(self.as_ptr(), key.as_ptr()) }).map_err(InstallError::Key)
+        check(unsafe { o::SSL_CTX_use_PrivateKey(self.as_ptr(), key.as_ptr()) }).map_err(KeyError::Refused)
     }
 
     /// The chain of the certificate added last (`SSL_CTX_set1_chain`).

@@ -59,6 +59,18 @@ impl LibraryError {
         self.library() == ffi::ERR_LIB_SSL && self.reason() == ffi::SSL_R_HTTP_REQUEST
     }
 
+    /// Whether it says that a PEM file holds nothing of the kind wanted.
+    #[must_use]
+    pub fn is_no_start_line(&self) -> bool {
+        self.library() == ffi::ERR_LIB_PEM && self.reason() == ffi::PEM_R_NO_START_LINE
+    }
+
+    /// An error of the system, in the same form.
+    #[must_use]
+    pub fn of_system(error: &std::io::Error) -> Self {
+        Self { code: 0, text: error.to_string(), data: None }
+    }
+
     /// What the user probably did wrong.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {

@@ -38,6 +38,8 @@ pub const SSL_CB_WRITE: c_int = 8;
 pub const SSL_CB_EXIT: c_int = 2;
 pub const SSL_CB_ALERT: c_int = 0x4000;
 pub const ERR_LIB_SSL: c_int = 20;
+pub const ERR_LIB_PEM: c_int = 9;
+pub const PEM_R_NO_START_LINE: c_int = 108;
 pub const SSL_R_HTTP_REQUEST: c_int = 156;
 pub const SSL_TICKET_SUCCESS: c_int = 5;
 pub const SSL_TICKET_SUCCESS_RENEW: c_int = 6;
@@ -71,6 +73,7 @@ unsafe extern "C" {
     pub fn SSL_SESSION_get_compress_id(session: *const SSL_SESSION) -> c_uint;
     pub fn SSL_SESSION_set_time(session: *mut SSL_SESSION, seconds: c_long) -> c_long;
     pub fn SSL_CTX_get_ciphers(ctx: *const SSL_CTX) -> *mut c_void;
+    pub fn SSL_COMP_get_compression_methods() -> *mut c_void;
     pub fn SSL_CONF_CTX_new() -> *mut SslConfCtx;
     pub fn SSL_CONF_CTX_free(ctx: *mut SslConfCtx);
     pub fn SSL_CONF_CTX_set_flags(ctx: *mut SslConfCtx, flags: c_uint) -> c_uint;

@@ -29,6 +29,36 @@ pub fn version_number() -> u64 {
     u64::from(unsafe { o::OpenSSL_version_num() })
 }
 
+/// The number of the library this object was built with.
+pub const BUILD_NUMBER: u64 = {
+    let digits = env!("MOD_SSL_OPENSSL_NUMBER").as_bytes();
+    let (mut number, mut at) = (0_u64, 0);
+    while at < digits.len() {
+        number = number * 10 + (digits[at] - b'0') as u64;
+        at += 1;
+    }
+    number
+};
+
+/// The text of the library this object was built with.
+pub const BUILD_TEXT: &str = env!("MOD_SSL_OPENSSL_TEXT");
+
+/// Whether the library has SSL 3.0. Its builds without it have no method for it.
+#[must_use]
+pub fn has_ssl3() -> bool {
+    let Ok(ctx) = super::ctx::SslCtx::server() else { return false };
+    ctx.set_protocol_range(o::SSL3_VERSION, o::SSL3_VERSION).is_ok()
+}
+
+/// Whether the library has any method of compression inside TLS.
+#[must_use]
+pub fn has_compression() -> bool {
+    // SAFETY: reads the library's table.
+    let methods = unsafe { ffi::SSL_COMP_get_compression_methods() };
+    // SAFETY: the table, or NULL, is a stack.
+    !methods.is_null() && unsafe { o::OPENSSL_sk_num(methods.cast()) } > 0
+}
+
 /// Whether FIPS mode is on (`EVP_default_properties_is_fips_enabled`).
 #[must_use]
 pub fn is_fips() -> bool {

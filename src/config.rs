@@ -1,0 +1,14 @@
+//! The configuration as plain values: the grammar of directives, what they
+//! default to, how they merge.
+
+pub mod cache_spec;
+pub mod certificates;
+pub mod cipher;
+pub mod dir;
+pub mod global;
+pub mod options;
+pub mod protocol;
+pub mod random;
+pub mod server;
+pub mod value;
+pub mod vhost_id;

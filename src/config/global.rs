@@ -1,0 +1,44 @@
+//! What is configured once for the whole server.
+
+use super::cache_spec::CacheSpec;
+use super::random::RandomSeed;
+
+/// Values of the main server that hold for all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GlobalConfig {
+    /// `SSLSessionCache`.
+    pub session_cache: CacheSpec,
+    /// `SSLRandomSeed`, in order.
+    pub random_seeds: Vec<RandomSeed>,
+    /// `SSLFIPS`.
+    pub fips: Option<bool>,
+}
+
+/// Both values of `SSLFIPS` in one configuration.
+pub const FIPS_CONFLICT: &str = "Conflicting SSLFIPS options, cannot be both On and Off";
+
+impl GlobalConfig {
+    /// Takes a line of `SSLFIPS`.
+    ///
+    /// # Errors
+    /// The complaint about a line that says the opposite of an earlier one.
+    pub fn set_fips(&mut self, on: bool) -> Result<(), &'static str> {
+        match self.fips.replace(on) {
+            Some(before) if before != on => Err(FIPS_CONFLICT),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fips_must_not_contradict_itself() {
+        let mut global = GlobalConfig::default();
+        assert_eq!(global.set_fips(true), Ok(()));
+        assert_eq!(global.set_fips(true), Ok(()));
+        assert_eq!(global.set_fips(false), Err(FIPS_CONFLICT));
+    }
+}

@@ -1,0 +1,151 @@
+//! What is configured for a server or virtual host.
+
+use super::certificates;
+use super::protocol::Protocols;
+use std::path::PathBuf;
+
+/// `SSLEngine`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// TLS.
+    On,
+    /// No TLS.
+    Off,
+    /// TLS on request (RFC 2817), which is no longer supported: no TLS.
+    Optional,
+}
+
+impl Engine {
+    /// Reads the argument.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        let words = [("on", Self::On), ("off", Self::Off), ("optional", Self::Optional)];
+        words.into_iter().find(|(name, _)| word.eq_ignore_ascii_case(name)).map(|(_, engine)| engine)
+    }
+}
+
+/// One `SSLOpenSSLConfCmd`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfCmd {
+    /// The command.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// The values of a server; `None`: no line says so.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each field is the directive of its name")]
+pub struct ServerConfig {
+    pub engine: Option<Engine>,
+    pub certificate_files: Vec<PathBuf>,
+    pub certificate_key_files: Vec<PathBuf>,
+    pub certificate_chain_file: Option<PathBuf>,
+    pub protocol: Option<Protocols>,
+    pub cipher_suite: Option<String>,
+    pub cipher_suite_tls13: Option<String>,
+    pub honor_cipher_order: Option<bool>,
+    pub compression: Option<bool>,
+    pub insecure_renegotiation: Option<bool>,
+    pub session_cache_timeout: Option<i64>,
+    pub session_tickets: Option<bool>,
+    pub strict_sni_vhost_check: Option<bool>,
+    pub openssl_conf_cmds: Vec<ConfCmd>,
+}
+
+impl ServerConfig {
+    /// A vhost inside the main server.
+    #[must_use]
+    pub fn merge(base: &Self, own: &Self) -> Self {
+        let files = certificates::merge;
+        Self {
+            engine: own.engine.or(base.engine),
+            certificate_files: files(&base.certificate_files, &own.certificate_files),
+            certificate_key_files: files(&base.certificate_key_files, &own.certificate_key_files),
+            certificate_chain_file: own.certificate_chain_file.as_ref().or(base.certificate_chain_file.as_ref()).cloned(),
+            protocol: own.protocol.or(base.protocol),
+            cipher_suite: own.cipher_suite.as_ref().or(base.cipher_suite.as_ref()).cloned(),
+            cipher_suite_tls13: own.cipher_suite_tls13.as_ref().or(base.cipher_suite_tls13.as_ref()).cloned(),
+            honor_cipher_order: own.honor_cipher_order.or(base.honor_cipher_order),
+            compression: own.compression.or(base.compression),
+            insecure_renegotiation: own.insecure_renegotiation.or(base.insecure_renegotiation),
+            session_cache_timeout: own.session_cache_timeout.or(base.session_cache_timeout),
+            session_tickets: own.session_tickets.or(base.session_tickets),
+            strict_sni_vhost_check: own.strict_sni_vhost_check.or(base.strict_sni_vhost_check),
+            openssl_conf_cmds: base.openssl_conf_cmds.iter().chain(&own.openssl_conf_cmds).cloned().collect(),
+        }
+    }
+
+    /// Whether TLS is on: by `SSLEngine`, or without such a line because the
+    /// server's protocol is https and it has a certificate.
+    #[must_use]
+    pub fn is_enabled(&self, protocol: &str) -> bool {
+        match self.engine {
+            Some(engine) => engine == Engine::On,
+            None => protocol == "https" && !self.certificate_files.is_empty(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cmd(name: &str) -> ConfCmd {
+        ConfCmd { name: name.to_owned(), value: "v".to_owned() }
+    }
+
+    #[test]
+    fn own_values_win_and_lists_grow() {
+        let base = ServerConfig {
+            engine: Some(Engine::On),
+            protocol: Some(Protocols::TLS1_2),
+            cipher_suite: Some("A".to_owned()),
+            cipher_suite_tls13: Some("B".to_owned()),
+            session_tickets: Some(false),
+            openssl_conf_cmds: vec![cmd("a")],
+            ..ServerConfig::default()
+        };
+        let own = ServerConfig {
+            engine: Some(Engine::Optional),
+            cipher_suite: Some("C".to_owned()),
+            openssl_conf_cmds: vec![cmd("b")],
+            ..ServerConfig::default()
+        };
+        let merged = ServerConfig::merge(&base, &own);
+        assert_eq!(merged.engine, Some(Engine::Optional));
+        assert_eq!(merged.protocol, Some(Protocols::TLS1_2));
+        assert_eq!(merged.cipher_suite.as_deref(), Some("C"));
+        assert_eq!(merged.cipher_suite_tls13.as_deref(), Some("B"));
+        assert_eq!(merged.session_tickets, Some(false));
+        assert_eq!(merged.openssl_conf_cmds, [cmd("a"), cmd("b")]);
+        assert_eq!(ServerConfig::merge(&base, &ServerConfig::default()), base);
+        assert_eq!(ServerConfig::merge(&ServerConfig::default(), &base), base);
+    }
+
+    #[test]
+    fn when_tls_is_on() {
+        let with = |engine, certificates: &[&str]| ServerConfig {
+            engine,
+            certificate_files: certificates.iter().map(PathBuf::from).collect(),
+            ..ServerConfig::default()
+        };
+        for (config, protocol, on) in [
+            (with(Some(Engine::On), &[]), "http", true),
+            (with(Some(Engine::Off), &["c"]), "https", false),
+            (with(Some(Engine::Optional), &["c"]), "https", false),
+            (with(None, &["c"]), "https", true),
+            (with(None, &[]), "https", false),
+            (with(None, &["c"]), "http", false),
+        ] {
+            assert_eq!(config.is_enabled(protocol), on, "{config:?} {protocol}");
+        }
+    }
+
+    #[test]
+    fn engine_words() {
+        assert_eq!(Engine::parse("ON"), Some(Engine::On));
+        assert_eq!(Engine::parse("Optional"), Some(Engine::Optional));
+        assert_eq!(Engine::parse("yes"), None);
+    }
+}

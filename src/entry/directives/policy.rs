@@ -1,0 +1,101 @@
+//! Directives about what may be negotiated.
+
+use super::{Args, Complaint, Line, existing_dir, existing_file};
+use crate::apr::pool::c_string;
+use crate::config::cipher::{self, Family};
+use crate::config::protocol::{self, Library};
+use crate::config::server::{ConfCmd, Engine};
+use crate::httpd::command::words;
+use crate::httpd::log::log;
+use crate::ossl::conf_cmd::{self, ValueKind};
+
+/// `SSLEngine`.
+pub fn engine(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
+    let engine = Engine::parse(&args.text(0)).ok_or("Argument must be On or Off")?;
+    if engine == Engine::Optional {
+        log!(line.parms.server(), Notice, "AH10510: 'SSLEngine optional' is no longer supported");
+    }
+    line.server.declared.borrow_mut().engine = Some(engine);
+    Ok(())
+}
+
+/// `SSLProtocol`.
+pub fn protocol(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
+    let words = words(line.parms, args);
+    let library = Library { ssl3: crate::ossl::lib::has_ssl3() };
+    let (protocols, warnings) = protocol::parse(line.name, &words, library).map_err(|error| error.to_string())?;
+    for warning in warnings {
+        log!(line.parms.server(), Warn, "{warning}");
+    }
+    line.server.declared.borrow_mut().protocol = Some(protocols);
+    Ok(())
+}
+
+/// `SSLCipherSuite`.
+pub fn cipher_suite(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
+    let second = args.word(1).map(|_| args.text(1));
+    let (family, list) = cipher::parse(&args.text(0), second.as_deref()).map_err(|error| error.to_string())?;
+    let mut declared = line.server.declared.borrow_mut();
+    match family {
+        Family::UpToTls12 => declared.cipher_suite = Some(list),
+        Family::Tls13 => declared.cipher_suite_tls13 = Some(list),
+    }
+    Ok(())
+}
+
+/// `SSLHonorCipherOrder`.
+pub fn honor_cipher_order(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
+    line.server.declared.borrow_mut().honor_cipher_order = Some(args.is_on());
+    Ok(())
+}
+
+/// `SSLCompression`.
+pub fn compression(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
+    if args.is_on() && !crate::ossl::lib::has_compression() {
+        return Err("This version of OpenSSL does not have any compression methods available, cannot enable SSLCompression.".to_owned());
+    }
+    line.server.declared.borrow_mut().compression = Some(args.is_on());
+    Ok(())
+}
+
+/// `SSLInsecureRenegotiation`.
+pub fn insecure_renegotiation(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
+    line.server.declared.borrow_mut().insecure_renegotiation = Some(args.is_on());
+    Ok(())
+}
+
+/// `SSLStrictSNIVHostCheck`.
+pub fn strict_sni(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
+    line.server.declared.borrow_mut().strict_sni_vhost_check = Some(args.is_on());
+    Ok(())
+}
+
+/// `SSLFIPS`.
+pub fn fips(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
+    line.server.global.borrow_mut().set_fips(args.is_on()).map_err(str::to_owned)
+}
+
+/// `SSLOptions`.
+pub fn options(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
+    let words = words(line.parms, args);
+    let mut dir = line.dir.get();
+    dir.options.apply(&words).map_err(|error| error.to_string())?;
+    line.dir.set(dir);
+    Ok(())
+}
+
+/// `SSLOpenSSLConfCmd`.
+pub fn conf_cmd(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
+    let name = args.text(0);
+    let value = args.word(1).unwrap_or_default();
+    let kind = conf_cmd::value_kind(&c_string(&name))
+        .ok_or_else(|| format!("'{name}': invalid OpenSSL configuration command"))?;
+    let value = match kind {
+        ValueKind::File => existing_file(line, value)?.display().to_string(),
+        ValueKind::Dir => existing_dir(line, value)?.display().to_string(),
+        ValueKind::Text if name.eq_ignore_ascii_case("CipherString") => cipher::restricted(&value.to_string_lossy()),
+        ValueKind::Text => value.to_string_lossy().into_owned(),
+    };
+    line.server.declared.borrow_mut().openssl_conf_cmds.push(ConfCmd { name, value });
+    Ok(())
+}

@@ -1,0 +1,66 @@
+//! Directives about sessions and randomness.
+
+use super::{Args, Complaint, Line};
+use crate::apr::pool::c_string;
+use crate::config::cache_spec::{self, CacheSpec};
+use crate::config::random::{self, RandomSeed, RandomSeedError, Source, Words};
+use crate::config::value::natural_number;
+use crate::httpd::socache::{CreateError, SharedCache};
+use std::path::PathBuf;
+
+/// `SSLSessionCache`.
+pub fn cache(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
+    let spec = CacheSpec::parse(&args.text(0));
+    let cache = match &spec {
+        CacheSpec::Provider { name, args } => Some(create(line, name, args.as_deref())?),
+        CacheSpec::Unset | CacheSpec::None | CacheSpec::NoneNotNull => None,
+    };
+    line.server.cache.set(cache);
+    line.server.global.borrow_mut().session_cache = spec;
+    Ok(())
+}
+
+fn create(line: &Line<'_>, name: &str, args: Option<&str>) -> Result<SharedCache, Complaint> {
+    SharedCache::create(name, args, line.parms.temporary_pool(), line.parms.pool()).map_err(|error| match error {
+        CreateError::Unknown(known) => cache_spec::unknown_provider(line.name, name, &known),
+        CreateError::Refused(reason) => format!("{}: {reason}", line.name),
+    })
+}
+
+/// `SSLSessionCacheTimeout`.
+pub fn timeout(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
+    let seconds = natural_number(&args.text(0)).ok_or_else(|| format!("{}: Invalid argument", line.name))?;
+    line.server.declared.borrow_mut().session_cache_timeout = Some(seconds);
+    Ok(())
+}
+
+/// `SSLSessionTickets`.
+pub fn tickets(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
+    line.server.declared.borrow_mut().session_tickets = Some(args.is_on());
+    Ok(())
+}
+
+/// `SSLRandomSeed`.
+pub fn random_seed(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
+    let seed = parse_seed(line, args).map_err(|error| error.to_string())?;
+    line.server.global.borrow_mut().random_seeds.push(seed);
+    Ok(())
+}
+
+fn parse_seed(line: &Line<'_>, args: Args<'_>) -> Result<RandomSeed, RandomSeedError> {
+    let source = args.text(1);
+    let (when, words) = random::parse(&args.text(0), &source)?;
+    let resolve = |path: &str| -> Result<PathBuf, RandomSeedError> {
+        let full = line.parms.server_root_relative(&c_string(path));
+        let full = full.ok_or_else(|| RandomSeedError::Path(path.to_owned()))?;
+        if full.exists() { Ok(full) } else { Err(RandomSeedError::Missing(full.display().to_string())) }
+    };
+    let resolved = match &words {
+        Words::Builtin => Source::Builtin,
+        Words::File(path) => Source::File(resolve(path)?),
+        Words::Program(path) => Source::Program(resolve(path)?),
+    };
+    let count = args.word(2).map(|_| args.text(2));
+    let bytes = random::parse_bytes(&words, count.as_deref())?;
+    Ok(RandomSeed { when, source: resolved, bytes })
+}

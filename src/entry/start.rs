@@ -1,0 +1,230 @@
+//! Start-up: from the configuration to contexts that shake hands.
+//!
+//! httpd runs this twice at a start and once at each restart. Everything is
+//! built anew from the configuration at hand; nothing of an earlier one stays.
+
+mod certificates;
+mod context;
+mod random;
+
+use super::cache::SessionStore;
+use super::config::ServerConf;
+use super::report;
+use super::vhost::Vhost;
+use crate::apr::Pool;
+use crate::config::cache_spec::CacheSpec;
+use crate::config::vhost_id::vhost_id;
+use crate::guard::entry_point;
+use crate::httpd::command::is_first_pass;
+use crate::httpd::hook::answer;
+use crate::httpd::log::log;
+use crate::httpd::server::ServerSlot;
+use crate::httpd::{Level, Server, version};
+use crate::ossl::{error, lib};
+use crate::sys;
+use std::ffi::c_int;
+use std::io::Write as _;
+use std::sync::Arc;
+
+pub use random::for_connection as seed_for_connection;
+
+/// The start failed; the reason has been logged.
+pub struct Failed;
+
+entry_point! {
+    /// Hook `post_config`.
+    pub fn post_config(
+        pconf: *mut sys::apr_pool_t,
+        _plog: *mut sys::apr_pool_t,
+        _ptemp: *mut sys::apr_pool_t,
+        main: *mut sys::server_rec,
+    ) -> c_int, closed: answer::SERVER_ERROR;
+    {
+        // SAFETY: httpd passes the configuration pool.
+        let pool = unsafe { Pool::from_raw(pconf) };
+        // SAFETY: httpd passes the main server.
+        let main = unsafe { Server::from_raw(main) };
+        match (pool, main) {
+            (Some(pool), Some(main)) if start(pool, main).is_ok() => answer::OK,
+            _ => answer::SERVER_ERROR,
+        }
+    }
+}
+
+entry_point! {
+    /// Hook `test_config`: `-t -DDUMP_CERTS`.
+    pub fn test_config(_pconf: *mut sys::apr_pool_t, main: *mut sys::server_rec) -> (), closed: ();
+    {
+        // SAFETY: httpd passes the main server.
+        let Some(main) = (unsafe { Server::from_raw(main) }) else { return };
+        if !version::is_defined(c"DUMP_CERTS") {
+            return;
+        }
+        let mut out = std::io::stdout().lock();
+        // When nobody reads it there is nobody to tell.
+        let _ = writeln!(out, "Server certificates:");
+        for conf in main.iter().filter_map(ServerConf::of) {
+            for file in &conf.declared.borrow().certificate_files {
+                let _ = writeln!(out, "  {}", file.display());
+            }
+        }
+    }
+}
+
+fn start(pool: Pool<'_>, main: Server<'_>) -> Result<(), Failed> {
+    let conf = ServerConf::of(main).ok_or(Failed)?;
+    check_library(main);
+    log!(main, Info, "AH01883: Init: Initialized OpenSSL library");
+    let global = conf.global.borrow().clone();
+    random::at_startup(main, &global.random_seeds);
+    set_fips(pool, main, global.fips)?;
+    let store = if is_first_pass() { None } else { open_cache(pool, main, conf, &global.session_cache)? };
+    log!(main, Info, "AH01887: Init: Initializing (virtual) servers for SSL");
+    for server in main.iter() {
+        let vhost = prepare(main, server, &global.session_cache, store.as_ref())?;
+        let conf = ServerConf::of(server).ok_or(Failed)?;
+        tie(&vhost);
+        if conf.vhost.set(vhost).is_err() {
+            log!(server, Emerg,
+                "AH02569: Illegal attempt to re-initialise SSL for server (SSLEngine On should go in the VirtualHost, not in global scope.)");
+            return Err(Failed);
+        }
+    }
+    for server in main.iter() {
+        check_port(server);
+    }
+    random::keep_for_connections(pool, &global.random_seeds);
+    announce(pool, main);
+    Ok(())
+}
+
+/// What start-up makes of one server.
+fn prepare(
+    main: Server<'_>,
+    server: Server<'_>,
+    cache: &CacheSpec,
+    store: Option<&Arc<SessionStore>>,
+) -> Result<Arc<Vhost>, Failed> {
+    let conf = ServerConf::of(server).ok_or(Failed)?;
+    let declared = conf.declared.borrow();
+    let protocol = server.protocol().unwrap_or_default().to_string_lossy();
+    let on = declared.is_enabled(&protocol);
+    let id = vhost_id(&server.hostname().to_string_lossy(), server.port(), on);
+    let tls = if on {
+        log!(server, Info, "AH01914: Configuring server {id} for SSL protocol");
+        Some(context::build(main, server, &id, &declared, cache, store)?)
+    } else {
+        None
+    };
+    let strict_sni = declared.strict_sni_vhost_check.unwrap_or(false);
+    Ok(Arc::new(Vhost { id, server: server.slot(), strict_sni, tls }))
+}
+
+/// Lets callbacks that only get the context find the vhost.
+fn tie(vhost: &Arc<Vhost>) {
+    if let Some(tls) = &vhost.tls {
+        tls.ctx.set_app_data(std::ptr::NonNull::from(vhost.as_ref()).cast());
+    }
+}
+
+/// The library at run time should not be older than that of the build.
+fn check_library(main: Server<'_>) {
+    let (running, built) = (lib::version_number(), lib::BUILD_NUMBER);
+    if running < built {
+        log!(main, Warn,
+            "AH01882: Init: this version of mod_ssl was compiled against a newer library ({} ({}), version currently loaded is 0x{running:X}) - may result in undefined or erroneous behavior",
+            lib::BUILD_TEXT, lib::version_text());
+    }
+}
+
+/// `SSLFIPS`; undone with the configuration.
+fn set_fips(pool: Pool<'_>, main: Server<'_>, wanted: Option<bool>) -> Result<(), Failed> {
+    struct Undo;
+    impl Drop for Undo {
+        fn drop(&mut self) {
+            // It was off before; nobody is left to be told.
+            let _ = lib::set_fips(false);
+        }
+    }
+    if wanted == Some(true) && !lib::is_fips() {
+        if let Err(errors) = lib::set_fips(true) {
+            log!(main, Emerg, "AH01885: Could not enable FIPS mode");
+            report::library_errors(main, Level::Emerg, &errors);
+            return fatal(main, main);
+        }
+        pool.keep(Undo);
+    }
+    if lib::is_fips() {
+        log!(main, Notice, "AH01884: OpenSSL has FIPS mode enabled");
+    } else {
+        log!(main, Debug, "AH01886: OpenSSL has FIPS mode disabled");
+    }
+    Ok(())
+}
+
+/// Opens the session cache; it ends with the configuration.
+fn open_cache(
+    pool: Pool<'_>,
+    main: Server<'_>,
+    conf: &ServerConf,
+    spec: &CacheSpec,
+) -> Result<Option<Arc<SessionStore>>, Failed> {
+    struct End(Arc<SessionStore>, ServerSlot);
+    impl Drop for End {
+        fn drop(&mut self) {
+            self.0.close(self.1.get());
+        }
+    }
+    let CacheSpec::Provider { .. } = spec else {
+        log!(main, Warn, "AH01873: Init: Session Cache is not configured [hint: SSLSessionCache]");
+        return Ok(None);
+    };
+    let Some(cache) = conf.cache.take() else { return Ok(None) };
+    match SessionStore::open(cache, main, pool) {
+        Ok(store) => {
+            let store = Arc::new(store);
+            pool.keep(End(Arc::clone(&store), main.slot()));
+            Ok(Some(store))
+        }
+        Err(status) => {
+            log!(main, Emerg, status => "AH01874: Could not initialize session cache. Exiting.");
+            fatal(main, main)
+        }
+    }
+}
+
+/// Ports that suggest that TLS is on where it is not meant.
+fn check_port(server: Server<'_>) {
+    let Some(vhost) = Vhost::of(server) else { return };
+    let id = &vhost.id;
+    match (server.port(), &vhost.tls) {
+        (80, Some(_)) => {
+            log!(server, Warn, "AH01915: Init: ({id}) You configured HTTPS(443) on the standard HTTP(80) port!");
+        }
+        (443, None) => {
+            log!(server, Warn, "AH01916: Init: ({id}) You configured HTTP(80) on the standard HTTPS(443) port!");
+        }
+        _ => {}
+    }
+}
+
+/// The token in the Server header and the line about versions.
+fn announce(pool: Pool<'_>, main: Server<'_>) {
+    version::add_component(pool, &version::library(&lib::version_text()));
+    log!(main, Info, "AH01876: {} compiled against Server: {}, Library: {}",
+        version::module(), version::server(), version::library(lib::BUILD_TEXT));
+}
+
+/// The last line of most failures: in the main log, where it points to the log
+/// that has the reason.
+fn fatal<T>(main: Server<'_>, server: Server<'_>) -> Result<T, Failed> {
+    match server.error_log_name().filter(|_| server.is_virtual() && server.error_log_name() != main.error_log_name()) {
+        Some(log_name) => {
+            let path = version::server_root_relative(log_name);
+            log!(main, Emerg, "AH02311: Fatal error initialising mod_ssl, exiting. See {path} for more information");
+        }
+        None => log!(main, Emerg, "AH02312: Fatal error initialising mod_ssl, exiting."),
+    }
+    error::clear();
+    Err(Failed)
+}

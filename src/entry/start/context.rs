@@ -1,0 +1,195 @@
+//! The context of one server.
+
+use super::certificates;
+use super::{Failed, fatal};
+use crate::apr::pool::c_string;
+use crate::config::cache_spec::CacheSpec;
+use crate::config::cipher::{LIBRARY_DEFAULT, restricted};
+use crate::config::protocol::Protocols;
+use crate::config::server::ServerConfig;
+use crate::entry::cache::SessionStore;
+use crate::entry::events::EVENTS;
+use crate::entry::report;
+use crate::entry::vhost::Tls;
+use crate::httpd::log::{LogTarget, log};
+use crate::httpd::{Level, Server};
+use crate::ossl::callback::{self, Wanted};
+use crate::ossl::conf_cmd::{self, ApplyError};
+use crate::ossl::ctx::{SessionCacheMode, SslCtx, options};
+use crate::ossl::error::LibraryError;
+use crate::ossl::lib;
+use crate::policy::vhost::{AuthGroup, ServerIdentity};
+use std::ffi::CString;
+use std::sync::Arc;
+
+/// Seconds, without `SSLSessionCacheTimeout`.
+const SESSION_TIMEOUT: i64 = 300;
+
+/// The place and the names of one server, for messages.
+pub struct Site<'s> {
+    /// The main server.
+    pub main: Server<'s>,
+    /// The server.
+    pub server: Server<'s>,
+    /// Its id.
+    pub id: &'s str,
+}
+
+impl Site<'_> {
+    /// Logs a failure with the library's reasons and ends the start.
+    pub fn fail<T>(&self, message: &str, errors: &[LibraryError]) -> Result<T, Failed> {
+        log!(self.server, Emerg, "{message}");
+        report::library_errors(self.server, Level::Emerg, errors);
+        fatal(self.main, self.server)
+    }
+
+    /// As [`Site::fail`], for failures whose line is the last one.
+    pub fn fail_here<T>(&self, message: &str, errors: &[LibraryError]) -> Result<T, Failed> {
+        log!(self.server, Emerg, "{message}");
+        report::library_errors(self.server, Level::Emerg, errors);
+        Err(Failed)
+    }
+}
+
+/// Builds the TLS side of a server, in the order in which settings depend on
+/// each other: ciphers decide which keys are strong enough.
+pub fn build(
+    main: Server<'_>,
+    server: Server<'_>,
+    id: &str,
+    declared: &ServerConfig,
+    cache: &CacheSpec,
+    store: Option<&Arc<SessionStore>>,
+) -> Result<Tls, Failed> {
+    let site = Site { main, server, id };
+    let protocols = declared.protocol.unwrap_or(Protocols::DEFAULT);
+    let Some((min, max)) = protocols.range() else {
+        return site.fail("AH02231: No SSL protocols available [hint: SSLProtocol]", &[]);
+    };
+    log!(server, Trace3, "Creating new SSL context (protocols: {})", protocols.names());
+    let ctx = match SslCtx::server() {
+        Ok(ctx) => ctx,
+        Err(errors) => return site.fail("Unable to create an SSL context", &errors),
+    };
+    if let Err(errors) = ctx.set_protocol_range(min, max) {
+        return site.fail("Unable to set the protocol versions", &errors);
+    }
+    set_options(&ctx, declared);
+    set_sessions(&ctx, declared, cache);
+    let states = server.logs(Level::Debug);
+    log!(server, Debug, "AH01893: Configuring TLS extension handling");
+    callback::install(&ctx, &EVENTS, Wanted { sessions: store.is_some(), states });
+    set_ciphers(&site, &ctx, declared)?;
+    certificates::load(&site, &ctx, declared)?;
+    ctx.set_automatic_dh();
+    apply_conf_cmds(&site, &ctx, declared)?;
+    if !ctx.has_key_pair() {
+        return site.fail(&format!("AH02572: Failed to configure at least one certificate and key for {id}"), &[]);
+    }
+    let (Some(session_context), Some(digest)) = (lib::md5_hex(id.as_bytes()), digest(declared)) else {
+        return site.fail("Unable to compute a digest", &[]);
+    };
+    Ok(Tls {
+        ctx,
+        session_context,
+        protocols: declared.protocol.map(|_| (min, max)),
+        digest,
+        identity: identity(declared, protocols),
+        auth: AuthGroup { conf_cmds: declared.openssl_conf_cmds.clone() },
+        sessions: store.cloned(),
+    })
+}
+
+fn set_options(ctx: &SslCtx, declared: &ServerConfig) {
+    ctx.set_modes();
+    let mut bits = options::ALL
+        | options::NO_SESSION_RESUMPTION_ON_RENEGOTIATION
+        | options::NO_RENEGOTIATION
+        | options::IGNORE_UNEXPECTED_EOF;
+    for (set, bit) in [
+        (!declared.compression.unwrap_or(false), options::NO_COMPRESSION),
+        (declared.honor_cipher_order.unwrap_or(false), options::CIPHER_SERVER_PREFERENCE),
+        (!declared.session_tickets.unwrap_or(true), options::NO_TICKET),
+        (declared.insecure_renegotiation.unwrap_or(false), options::ALLOW_UNSAFE_LEGACY_RENEGOTIATION),
+    ] {
+        if set {
+            bits |= bit;
+        }
+    }
+    ctx.set_options(bits);
+}
+
+fn set_sessions(ctx: &SslCtx, declared: &ServerConfig, cache: &CacheSpec) {
+    let mode = if cache.gives_ids() { SessionCacheMode::External } else { SessionCacheMode::Off };
+    ctx.set_session_cache_mode(mode);
+    ctx.set_session_timeout(declared.session_cache_timeout.unwrap_or(SESSION_TIMEOUT));
+    let stored = matches!(cache, CacheSpec::Provider { .. });
+    if !stored && !declared.session_tickets.unwrap_or(true) {
+        // Without tickets and without a cache nothing could be resumed.
+        ctx.set_num_tickets(0);
+    }
+}
+
+fn set_ciphers(site: &Site<'_>, ctx: &SslCtx, declared: &ServerConfig) -> Result<(), Failed> {
+    let list = declared.cipher_suite.clone().unwrap_or_else(|| restricted(LIBRARY_DEFAULT));
+    log!(site.server, Trace1, "Configuring permitted SSL ciphers [{list}]");
+    if let Err(errors) = ctx.set_cipher_list(&c_string(&list)) {
+        return site.fail("AH01898: Unable to configure permitted SSL ciphers", &errors);
+    }
+    if let Some(suites) = &declared.cipher_suite_tls13
+        && let Err(errors) = ctx.set_ciphersuites(&c_string(suites))
+    {
+        return site.fail("AH10127: Unable to configure permitted TLSv1.3 ciphers", &errors);
+    }
+    Ok(())
+}
+
+fn apply_conf_cmds(site: &Site<'_>, ctx: &SslCtx, declared: &ServerConfig) -> Result<(), Failed> {
+    let cmds = &declared.openssl_conf_cmds;
+    if cmds.is_empty() {
+        return Ok(());
+    }
+    let texts: Vec<(CString, CString)> = cmds.iter().map(|cmd| (c_string(&cmd.name), c_string(&cmd.value))).collect();
+    let outcome = conf_cmd::apply(ctx, texts.iter().map(|(name, value)| (name.as_c_str(), value.as_c_str())), |index| {
+        log!(site.server, Debug, "AH02556: \"SSLOpenSSLConfCmd {} {}\" applied to {}",
+            cmds[index].name, cmds[index].value, site.id);
+    });
+    match outcome {
+        Ok(()) => Ok(()),
+        Err(ApplyError::Command(index, errors)) => {
+            let (name, value) = (&cmds[index].name, &cmds[index].value);
+            site.fail(&format!("AH02407: \"SSLOpenSSLConfCmd {name} {value}\" failed for {}", site.id), &errors)
+        }
+        Err(ApplyError::Finish(errors)) => site.fail("AH02547: SSL_CONF_CTX_finish() failed", &errors),
+    }
+}
+
+fn identity(declared: &ServerConfig, protocols: Protocols) -> ServerIdentity {
+    ServerIdentity {
+        protocols,
+        cipher_suite: declared.cipher_suite.clone(),
+        cipher_suite_tls13: declared.cipher_suite_tls13.clone(),
+        certificates: declared.certificate_files.clone(),
+        keys: declared.certificate_key_files.clone(),
+    }
+}
+
+/// Digest of everything but the certificates that decides a handshake: what
+/// sessions are bound to.
+fn digest(declared: &ServerConfig) -> Option<[u8; 32]> {
+    let mut bytes = Vec::new();
+    let mut add = |field: &[u8]| {
+        bytes.extend_from_slice(&(field.len() as u64).to_be_bytes());
+        bytes.extend_from_slice(field);
+    };
+    add(&[declared.protocol.unwrap_or(Protocols::DEFAULT).bits()]);
+    for list in [&declared.cipher_suite, &declared.cipher_suite_tls13] {
+        add(&[u8::from(list.is_some())]);
+        add(list.as_deref().unwrap_or_default().as_bytes());
+    }
+    for cmd in &declared.openssl_conf_cmds {
+        add(cmd.name.to_ascii_lowercase().as_bytes());
+        add(cmd.value.as_bytes());
+    }
+    lib::sha256(&bytes)
+}

@@ -1,0 +1,4 @@
+//! Verdicts: who may be served under which vhost's terms.
+
+pub mod identity;
+pub mod vhost;
