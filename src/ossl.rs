@@ -12,3 +12,4 @@ pub mod lib;
 pub mod load;
 pub mod session;
 pub mod ssl;
+pub mod x509;
