@@ -169,7 +169,7 @@ fn select_vhost(state: &ConnState, ssl: &SslRef, name: Option<&str>) {
     };
     log!(conn, Debug, "AH02043: SSL virtual host for servername {name} found");
     let server = slot.get();
-    state.set_server(server);
+    state.shared.set_server(server);
     if let Some(vhost) = Vhost::of(server) {
         apply(state, ssl, vhost);
     }

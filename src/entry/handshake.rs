@@ -3,6 +3,7 @@
 
 use super::connection::ConnState;
 use super::report;
+use super::shared::Established;
 use super::wire::Waiting;
 use crate::apr::Status;
 use crate::httpd::Level;
@@ -35,6 +36,7 @@ pub fn drive(state: &ConnState, waiting: Waiting) -> Result<(), Status> {
 fn established(state: &ConnState, ssl: &Ssl) -> Result<(), Status> {
     state.move_on(Event::Hello);
     state.move_on(Event::Established);
+    state.shared.establish(Established::of(ssl));
     if ssl.is_tls13() {
         // Session tickets: nobody waits for them, so they share the trip of
         // the first response.

@@ -101,6 +101,12 @@ impl<'c> Conn<'c> {
         self.rec().outgoing != 0
     }
 
+    /// How many requests it has carried before the current one.
+    #[must_use]
+    pub fn keepalives(self) -> i64 {
+        i64::from(self.rec().keepalives)
+    }
+
     /// Whether it was given up.
     #[must_use]
     pub fn is_aborted(self) -> bool {

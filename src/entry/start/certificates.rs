@@ -10,6 +10,8 @@ use crate::httpd::Level;
 use crate::entry::report;
 use crate::ossl::ctx::{KeyError as RefusedKey, SslCtx};
 use crate::ossl::error::LibraryError;
+use crate::ossl::x509;
+use crate::policy::identity;
 use crate::ossl::load::{self, CertificateError, KeyError};
 use openssl::pkey::{PKey, Private};
 use openssl::x509::X509;
@@ -116,4 +118,28 @@ fn load_key(site: &Site<'_>, key_id: &str, file: &Path) -> Result<PKey<Private>,
 }
 
 /// Warnings about certificates that work but are probably not meant.
-fn check_sanity(_site: &Site<'_>, _key_id: &str, _leaf: &X509) {}
+fn check_sanity(site: &Site<'_>, key_id: &str, leaf: &X509) {
+    let server = site.server;
+    let (is_ca, path_length) = x509::basic_constraints(leaf);
+    if is_ca {
+        log!(server, Warn, "AH01906: {key_id} server certificate is a CA certificate (BasicConstraints: CA == TRUE !?)");
+    }
+    if let Some(length @ 1..) = path_length {
+        log!(server, Warn,
+            "AH01907: {key_id} server certificate is not a leaf certificate (BasicConstraints: pathlen == {length} > 0 !?)");
+    }
+    let (id, name) = (site.id, server.hostname().to_string_lossy());
+    let mut matched = false;
+    for candidate in x509::identities(leaf) {
+        matched = identity::matches(&candidate, &name);
+        log!(server, Trace3, "[{id}] expecting name '{name}', {}matched by ID '{candidate}'", if matched { "" } else { "NOT " });
+        if matched {
+            break;
+        }
+    }
+    log!(server, Debug, "AH02412: [{id}] Cert {} for name '{name}'{}",
+        if matched { "matches" } else { "does not match" }, x509::log_tail(leaf));
+    if !matched {
+        log!(server, Warn, "AH01909: {key_id} server certificate does NOT include an ID which matches the server name");
+    }
+}
