@@ -1,10 +1,14 @@
 //! The library as a whole: versions, FIPS mode, randomness, digests.
 
+use super::bio::{Io, Transport};
+use super::ctx::SslCtx;
 use super::error::{self, LibraryError};
 use super::ffi;
+use super::ssl::{Ssl, Stopped};
 use openssl::hash::{MessageDigest, hash};
 use openssl_sys as o;
 use std::ffi::CStr;
+use std::mem::MaybeUninit;
 
 /// Prepares what needs preparing, and forgets what that left in the error
 /// queue.
@@ -43,11 +47,28 @@ pub const BUILD_NUMBER: u64 = {
 /// The text of the library this object was built with.
 pub const BUILD_TEXT: &str = env!("MOD_SSL_OPENSSL_TEXT");
 
-/// Whether the library has SSL 3.0. Its builds without it have no method for it.
+/// Whether the library has SSL 3.0: whether it would begin a handshake with it.
 #[must_use]
 pub fn has_ssl3() -> bool {
-    let Ok(ctx) = super::ctx::SslCtx::server() else { return false };
-    ctx.set_protocol_range(o::SSL3_VERSION, o::SSL3_VERSION).is_ok()
+    struct Nowhere;
+    impl Transport for Nowhere {
+        fn read(&self, _: &mut [MaybeUninit<u8>]) -> Io {
+            Io::WouldBlock
+        }
+        fn write(&self, bytes: &[u8]) -> Io {
+            Io::Done(bytes.len())
+        }
+        fn flush(&self) -> Io {
+            Io::Done(1)
+        }
+    }
+    let begin = || {
+        let ctx = SslCtx::client().ok()?;
+        ctx.set_cipher_list(c"ALL:@SECLEVEL=0").ok()?;
+        ctx.set_protocol_range(o::SSL3_VERSION, o::SSL3_VERSION).ok()?;
+        Ssl::new(&ctx, Box::new(Nowhere)).ok()?.connect().err()
+    };
+    matches!(begin(), Some(Stopped::WantRead))
 }
 
 /// Whether the library has any method of compression inside TLS.
