@@ -4,13 +4,12 @@ use super::connection::ConnState;
 use super::shared::Shared;
 use super::shutdown;
 use super::vhost::Vhost;
-use crate::guard::entry_point;
-use crate::httpd::{Request, Server};
+use crate::apr::pool::c_string;
+use crate::httpd::Level;
 use crate::httpd::hook::answer;
 use crate::httpd::log::{LogTarget, log};
-use crate::httpd::Level;
+use crate::httpd::{Request, Server};
 use crate::io::plain_http;
-use crate::apr::pool::c_string;
 use crate::policy::vhost as sni_policy;
 use crate::sys;
 use std::ffi::{c_char, c_int};
@@ -108,7 +107,11 @@ fn check_host(shared: &Shared, request: Request<'_>) -> c_int {
         sni_policy::Verdict::Serve => answer::DECLINED,
         sni_policy::Verdict::NoHostname => {
             let sni = sni.unwrap_or_default();
-            log!(request, Error, "AH02031: Hostname {sni} provided via SNI, but no hostname provided in HTTP request");
+            log!(
+                request,
+                Error,
+                "AH02031: Hostname {sni} provided via SNI, but no hostname provided in HTTP request"
+            );
             answer::BAD_REQUEST
         }
         sni_policy::Verdict::NoServerName => {
@@ -119,11 +122,17 @@ fn check_host(shared: &Shared, request: Request<'_>) -> c_int {
         sni_policy::Verdict::Misdirected => {
             let (name, how) = match &sni {
                 Some(sni) => ((*sni).to_owned(), "provided via SNI"),
-                None => (handshake.hostname().to_string_lossy().into_owned(), "(default host as no SNI was provided)"),
+                None => (
+                    handshake.hostname().to_string_lossy().into_owned(),
+                    "(default host as no SNI was provided)",
+                ),
             };
             let policy = sni_policy::Policy::Secure.name();
-            log!(request, Error,
-                "AH02032: Hostname {name} {how} and hostname {hostname} provided via HTTP have no compatible SSL setup for policy '{policy}'");
+            log!(
+                request,
+                Error,
+                "AH02032: Hostname {name} {how} and hostname {hostname} provided via HTTP have no compatible SSL setup for policy '{policy}'"
+            );
             answer::MISDIRECTED
         }
     }

@@ -38,13 +38,25 @@ pub fn close(state: &ConnState, ssl: &Ssl) {
     let (id, child) = (state.vhost_id(), conn.id());
     match kind {
         ShutdownType::Standard => {
-            log!(conn, Debug, "AH02001: Connection closed to child {child} with standard shutdown (server {id})");
+            log!(
+                conn,
+                Debug,
+                "AH02001: Connection closed to child {child} with standard shutdown (server {id})"
+            );
         }
         ShutdownType::Unclean => {
-            log!(conn, Debug, "AH01999: Connection closed to child {child} with unclean shutdown (server {id})");
+            log!(
+                conn,
+                Debug,
+                "AH01999: Connection closed to child {child} with unclean shutdown (server {id})"
+            );
         }
         ShutdownType::Accurate => {
-            log!(conn, Debug, "AH02000: Connection closed to child {child} with accurate shutdown (server {id})");
+            log!(
+                conn,
+                Debug,
+                "AH02000: Connection closed to child {child} with accurate shutdown (server {id})"
+            );
         }
     }
     state.end();

@@ -7,16 +7,15 @@ mod value;
 
 pub use environment::{Environment, fixups};
 
+use super::shared::Shared;
 use crate::apr::pool::text_from;
 use crate::apr::{Pool, Strings};
-use crate::guard::entry_point;
 use crate::httpd::{Conn, Request, Server, optional};
 use crate::ossl::x509;
 use crate::sys;
 use crate::vars::escape::log_item;
 use crate::vars::name::{self, Variable};
 use std::ffi::{CStr, c_char, c_int, c_void};
-use super::shared::Shared;
 use value::Context;
 
 const EMPTY: *mut c_char = c"".as_ptr().cast_mut();
@@ -24,13 +23,19 @@ const EMPTY: *mut c_char = c"".as_ptr().cast_mut();
 const NOTHING: *const c_char = std::ptr::null();
 
 type VarLookup = unsafe extern "C" fn(
-    *mut sys::apr_pool_t, *mut sys::server_rec, *mut sys::conn_rec, *mut sys::request_rec, *mut c_char,
+    *mut sys::apr_pool_t,
+    *mut sys::server_rec,
+    *mut sys::conn_rec,
+    *mut sys::request_rec,
+    *mut c_char,
 ) -> *mut c_char;
 type ExtList = unsafe extern "C" fn(
-    *mut sys::apr_pool_t, *mut sys::conn_rec, c_int, *const c_char,
+    *mut sys::apr_pool_t,
+    *mut sys::conn_rec,
+    c_int,
+    *const c_char,
 ) -> *mut sys::apr_array_header_t;
-type RegisterLogHandler =
-    unsafe extern "C" fn(*mut sys::apr_pool_t, *mut c_char, Option<LogHandler>, c_int);
+type RegisterLogHandler = unsafe extern "C" fn(*mut sys::apr_pool_t, *mut c_char, Option<LogHandler>, c_int);
 type LogHandler = unsafe extern "C" fn(*mut sys::request_rec, *mut c_char) -> *const c_char;
 
 /// Offers the optional functions; in the register_hooks callback.
@@ -85,8 +90,10 @@ entry_point! {
 }
 
 fn main_server() -> Option<Server<'static>> {
-    // SAFETY: httpd keeps the main server of the configuration in force there.
-    unsafe { Server::from_raw(sys::ap_server_conf) }
+    // SAFETY: httpd keeps the main server of the configuration in force there, or NULL.
+    let main = unsafe { sys::ap_server_conf };
+    // SAFETY: as above.
+    unsafe { Server::from_raw(main) }
 }
 
 /// The value of the variable `name`.
@@ -119,7 +126,12 @@ fn extension_list<'p>(pool: Pool<'p>, conn: Conn<'_>, peer: bool, extension: &CS
     let established = Shared::of(conn)?.established()?;
     let certificate = if peer { None } else { established.certificate.as_ref() }?;
     let Some(values) = x509::extensions(certificate, extension.to_str().ok()?) else {
-        crate::httpd::log::log!(conn, Debug, "AH01970: could not parse OID '{}'", extension.to_string_lossy());
+        crate::httpd::log::log!(
+            conn,
+            Debug,
+            "AH01970: could not parse OID '{}'",
+            extension.to_string_lossy()
+        );
         return None;
     };
     if values.is_empty() {
@@ -259,4 +271,3 @@ fn process_environment(name: &[u8]) -> Option<Vec<u8>> {
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
     std::env::var_os(std::ffi::OsStr::from_bytes(name)).map(OsStringExt::into_vec)
 }
-

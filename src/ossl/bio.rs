@@ -145,7 +145,12 @@ unsafe extern "C" fn write(bio: *mut o::BIO, from: *const c_char, len: c_int) ->
     })
 }
 
-unsafe extern "C" fn ctrl(bio: *mut o::BIO, command: c_int, _number: c_long, _pointer: *mut c_void) -> c_long {
+unsafe extern "C" fn ctrl(
+    bio: *mut o::BIO,
+    command: c_int,
+    _number: c_long,
+    _pointer: *mut c_void,
+) -> c_long {
     guard::catch("BIO ctrl", 0, || {
         let Some(ends) = ends(bio) else { return 0 };
         match command {

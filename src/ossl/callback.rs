@@ -111,6 +111,8 @@ pub struct Wanted {
     pub states: bool,
 }
 
+type ServerName = unsafe extern "C" fn(*mut o::SSL, *mut c_int, *mut c_void) -> c_int;
+
 static EVENTS: OnceLock<&'static dyn ServerEvents> = OnceLock::new();
 
 /// The answers for `ssl`: the process has one set of them.
@@ -125,17 +127,12 @@ pub fn install(ctx: &SslCtx, answers: &'static dyn ServerEvents, wanted: Wanted)
     let (raw, none) = (ctx.as_ptr(), std::ptr::null_mut::<c_void>());
     // SAFETY: the context is alive; the functions have the signatures of their callbacks.
     unsafe { o::SSL_CTX_set_client_hello_cb(raw, Some(client_hello), none) };
-    // SAFETY: as above; this control takes a function with the signature of `server_name`.
+    // SAFETY: the control function takes callbacks without their signature, and restores that of `server_name`.
+    let on_name = unsafe { std::mem::transmute::<ServerName, unsafe extern "C" fn()>(server_name) };
+    // SAFETY: as above.
     unsafe {
-        o::SSL_CTX_callback_ctrl__fixed_rust(
-            raw,
-            ffi::SSL_CTRL_SET_TLSEXT_SERVERNAME_CB,
-            Some(std::mem::transmute::<
-                unsafe extern "C" fn(*mut o::SSL, *mut c_int, *mut c_void) -> c_int,
-                unsafe extern "C" fn(),
-            >(server_name)),
-        );
-    }
+        o::SSL_CTX_callback_ctrl__fixed_rust(raw, ffi::SSL_CTRL_SET_TLSEXT_SERVERNAME_CB, Some(on_name))
+    };
     // SAFETY: as above.
     unsafe { o::SSL_CTX_set_alpn_select_cb__fixed_rust(raw, Some(alpn), none) };
     // SAFETY: as above.
@@ -162,17 +159,21 @@ unsafe extern "C" fn client_hello(raw: *mut o::SSL, alert: *mut c_int, _: *mut c
         }
         o::SSL_CLIENT_HELLO_ERROR
     };
-    guard::catch_with("client_hello", || refuse(ALERT_INTERNAL_ERROR), || {
-        // SAFETY: OpenSSL passes a live connection.
-        let ssl = unsafe { SslRef::from_ptr(raw) };
-        let verdict = events().map_or(HelloVerdict::Abort(ALERT_INTERNAL_ERROR), |events| {
-            events.client_hello(ssl, &ClientHello { ssl })
-        });
-        match verdict {
-            HelloVerdict::Continue => o::SSL_CLIENT_HELLO_SUCCESS,
-            HelloVerdict::Abort(description) => refuse(description),
-        }
-    })
+    guard::catch_with(
+        "client_hello",
+        || refuse(ALERT_INTERNAL_ERROR),
+        || {
+            // SAFETY: OpenSSL passes a live connection.
+            let ssl = unsafe { SslRef::from_ptr(raw) };
+            let verdict = events().map_or(HelloVerdict::Abort(ALERT_INTERNAL_ERROR), |events| {
+                events.client_hello(ssl, &ClientHello { ssl })
+            });
+            match verdict {
+                HelloVerdict::Continue => o::SSL_CLIENT_HELLO_SUCCESS,
+                HelloVerdict::Abort(description) => refuse(description),
+            }
+        },
+    )
 }
 
 unsafe extern "C" fn server_name(raw: *mut o::SSL, _alert: *mut c_int, _: *mut c_void) -> c_int {
@@ -419,8 +420,15 @@ mod tests {
     #[test]
     fn malformed_names_are_no_names() {
         for bytes in [
-            &b""[..], b"\0", b"\0\0", b"\0\x04\0\0\x01", b"\0\x03\0\0\0", b"\0\x04\x01\0\x01a",
-            b"\0\x05\0\0\x02a\0", b"\0\x04\0\0\x01\xff", b"\0\x04\0\0\x05a",
+            &b""[..],
+            b"\0",
+            b"\0\0",
+            b"\0\x04\0\0\x01",
+            b"\0\x03\0\0\0",
+            b"\0\x04\x01\0\x01a",
+            b"\0\x05\0\0\x02a\0",
+            b"\0\x04\0\0\x01\xff",
+            b"\0\x04\0\0\x05a",
         ] {
             assert_eq!(parse_server_name(bytes), None, "{bytes:?}");
         }

@@ -2,12 +2,12 @@
 
 use super::error::{self, LibraryError};
 use super::ffi;
+use foreign_types::{ForeignType, ForeignTypeRef};
 use libc::{c_int, c_long, c_ulong, c_void};
 use openssl::pkey::{PKeyRef, Private};
 use openssl::stack::Stack;
 use openssl::x509::{X509, X509Ref};
 use openssl_sys as o;
-use foreign_types::{ForeignType, ForeignTypeRef};
 use std::ffi::CStr;
 use std::ops::Deref;
 use std::ptr::NonNull;
@@ -218,7 +218,11 @@ impl SslCtxRef {
     ///
     /// # Errors
     /// OpenSSL's reasons, e.g. a key that is too small for the security level.
-    pub fn use_certificate(&self, certificate: &X509Ref, own_chain: Option<&[X509]>) -> Result<(), Vec<LibraryError>> {
+    pub fn use_certificate(
+        &self,
+        certificate: &X509Ref,
+        own_chain: Option<&[X509]>,
+    ) -> Result<(), Vec<LibraryError>> {
         error::clear();
         // SAFETY: both are alive; OpenSSL takes a reference of its own.
         check(unsafe { o::SSL_CTX_use_certificate(self.as_ptr(), certificate.as_ptr()) })?;

@@ -32,10 +32,7 @@ const HINTS: &[(&str, &str)] = &[
     ),
     ("*peer did not return a certificate*", "No CAs known to server for verification?"),
     ("*no shared cipher*", "Too restrictive SSLCipherSuite or using DSA server certificate?"),
-    (
-        "*no start line*",
-        "Bad file contents or format - or even just a forgotten SSLCertificateKeyFile?",
-    ),
+    ("*no start line*", "Bad file contents or format - or even just a forgotten SSLCertificateKeyFile?"),
     ("*bad password read*", "You entered an incorrect pass phrase!?"),
     ("*bad mac decode*", "Browser still remembered details of a re-created server certificate?"),
 ];
@@ -125,7 +122,7 @@ fn next() -> Option<LibraryError> {
         // SAFETY: with that flag the data is a C string, kept by the queue until the next error is added.
         unsafe { CStr::from_ptr(data) }.to_string_lossy().into_owned()
     });
-    Some(LibraryError { code: u64::from(code), text, data: data.filter(|data| !data.is_empty()) })
+    Some(LibraryError { code, text, data: data.filter(|data| !data.is_empty()) })
 }
 
 /// Matches `text` with a pattern of literal pieces and `*`.
@@ -181,7 +178,9 @@ mod tests {
         assert!(openssl::pkey::PKey::private_key_from_pem(b"garbage").is_err());
         // The openssl crate takes the errors with it; so make some directly.
         // SAFETY: an unknown cipher list on a fresh context.
-        let ctx = unsafe { o::SSL_CTX_new(o::TLS_method()) };
+        let method = unsafe { o::TLS_method() };
+        // SAFETY: the method table is static.
+        let ctx = unsafe { o::SSL_CTX_new(method) };
         // SAFETY: the context was just made.
         assert_eq!(unsafe { o::SSL_CTX_set_cipher_list(ctx, c"NONSENSE".as_ptr()) }, 0);
         let errors = drain();

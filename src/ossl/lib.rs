@@ -22,15 +22,17 @@ pub fn init() {
 /// The library at run time: `OpenSSL 3.0.22 25 Aug 2026`.
 #[must_use]
 pub fn version_text() -> String {
+    // SAFETY: asks for a text.
+    let text = unsafe { o::OpenSSL_version(o::OPENSSL_VERSION) };
     // SAFETY: a static C string.
-    unsafe { CStr::from_ptr(o::OpenSSL_version(o::OPENSSL_VERSION)) }.to_string_lossy().into_owned()
+    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
 }
 
 /// The number of the library at run time.
 #[must_use]
 pub fn version_number() -> u64 {
     // SAFETY: a number.
-    u64::from(unsafe { o::OpenSSL_version_num() })
+    unsafe { o::OpenSSL_version_num() }
 }
 
 /// The number of the library this object was built with.

@@ -84,7 +84,7 @@ fn from_stack(stack: &ErrorStack) -> Vec<LibraryError> {
         .errors()
         .iter()
         .map(|error| LibraryError {
-            code: u64::from(error.code()),
+            code: error.code(),
             text: format!(
                 "error:{:08X}:{}::{}",
                 error.code(),

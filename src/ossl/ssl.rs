@@ -201,7 +201,8 @@ impl SslRef {
         error::clear();
         let mut count = 0;
         // SAFETY: the connection is alive; the buffer is described by its length.
-        let result = unsafe { o::SSL_read_ex(self.as_ptr(), into.as_mut_ptr().cast(), into.len(), &raw mut count) };
+        let result =
+            unsafe { o::SSL_read_ex(self.as_ptr(), into.as_mut_ptr().cast(), into.len(), &raw mut count) };
         if result == 1 { Ok(count.min(into.len())) } else { Err(self.stopped(result)) }
     }
 
@@ -213,7 +214,8 @@ impl SslRef {
         error::clear();
         let mut count = 0;
         // SAFETY: the connection is alive; the bytes are described by their length.
-        let result = unsafe { o::SSL_write_ex(self.as_ptr(), bytes.as_ptr().cast(), bytes.len(), &raw mut count) };
+        let result =
+            unsafe { o::SSL_write_ex(self.as_ptr(), bytes.as_ptr().cast(), bytes.len(), &raw mut count) };
         if result == 1 { Ok(count) } else { Err(self.stopped(result)) }
     }
 

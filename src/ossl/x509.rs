@@ -2,7 +2,7 @@
 
 use super::error;
 use super::ffi;
-use foreign_types::{ForeignType, ForeignTypeRef};
+use foreign_types::ForeignTypeRef;
 use libc::{c_char, c_int, c_long, c_ulong, c_void};
 use openssl::nid::Nid;
 use openssl::x509::{X509NameRef, X509Ref};
@@ -21,8 +21,14 @@ const DN_REVERSED: c_ulong = 1 << 20;
 const DUMP_UNKNOWN_FIELDS: c_ulong = 1 << 24;
 
 /// RFC 2253, without escaping what is not ASCII.
-const RFC2253: c_ulong =
-    ESC_2253 | ESC_CTRL | UTF8_CONVERT | DUMP_UNKNOWN | DUMP_DER | SEP_COMMA_PLUS | DN_REVERSED | DUMP_UNKNOWN_FIELDS;
+const RFC2253: c_ulong = ESC_2253
+    | ESC_CTRL
+    | UTF8_CONVERT
+    | DUMP_UNKNOWN
+    | DUMP_DER
+    | SEP_COMMA_PLUS
+    | DN_REVERSED
+    | DUMP_UNKNOWN_FIELDS;
 
 /// `GEN_*` of GENERAL_NAME.
 const GEN_OTHERNAME: c_int = 0;
@@ -34,8 +40,10 @@ struct Printed(*mut o::BIO);
 
 impl Printed {
     fn new() -> Option<Self> {
+        // SAFETY: asks for a static table.
+        let method = unsafe { o::BIO_s_mem() };
         // SAFETY: the method table is static.
-        let bio = unsafe { o::BIO_new(o::BIO_s_mem()) };
+        let bio = unsafe { o::BIO_new(method) };
         (!bio.is_null()).then_some(Self(bio))
     }
 
@@ -148,7 +156,9 @@ fn alt_name(name: *mut o::GENERAL_NAME, kind: AltNameKind) -> Option<Option<Vec<
         (GEN_EMAIL, AltNameKind::Email) | (GEN_DNS, AltNameKind::Dns) => {
             Some(Some(print_string(value.cast(), flags)))
         }
-        (GEN_OTHERNAME, AltNameKind::MsUpn) => other_name(name, Nid::from_raw(o::NID_ms_upn), o::V_ASN1_UTF8STRING),
+        (GEN_OTHERNAME, AltNameKind::MsUpn) => {
+            other_name(name, Nid::from_raw(o::NID_ms_upn), o::V_ASN1_UTF8STRING)
+        }
         (GEN_OTHERNAME, AltNameKind::DnsSrv) => other_name(name, dns_srv()?, o::V_ASN1_IA5STRING),
         _ => None,
     }
@@ -208,7 +218,8 @@ pub fn key_algorithm(certificate: &X509Ref) -> String {
     let mut object = std::ptr::null_mut();
     let (none, number) = (std::ptr::null_mut(), std::ptr::null_mut());
     // SAFETY: the key is alive; outputs may be NULL.
-    let found = unsafe { ffi::X509_PUBKEY_get0_param(&raw mut object, none, number, std::ptr::null_mut(), key) };
+    let found =
+        unsafe { ffi::X509_PUBKEY_get0_param(&raw mut object, none, number, std::ptr::null_mut(), key) };
     if found != 1 || object.is_null() {
         return "UNKNOWN".to_owned();
     }
@@ -235,7 +246,7 @@ pub fn basic_constraints(certificate: &X509Ref) -> (bool, Option<i64>) {
     let flags = unsafe { ffi::X509_get_extension_flags(certificate.as_ptr()) };
     // SAFETY: the certificate is alive.
     let length = unsafe { ffi::X509_get_pathlen(certificate.as_ptr()) };
-    (flags & EXFLAG_CA != 0, (length >= 0).then_some(i64::from(length)))
+    (flags & EXFLAG_CA != 0, (length >= 0).then_some(length))
 }
 
 /// Names the certificate stands for: dNSNames, then CNs.
@@ -372,7 +383,9 @@ mod tests {
             .build(&builder.x509v3_context(None, None))
             .unwrap();
         builder.append_extension(names).unwrap();
-        builder.append_extension(BasicConstraints::new().critical().ca().pathlen(3).build().unwrap()).unwrap();
+        builder
+            .append_extension(BasicConstraints::new().critical().ca().pathlen(3).build().unwrap())
+            .unwrap();
         builder.sign(&key, MessageDigest::null()).unwrap();
         builder.build()
     }
@@ -405,9 +418,13 @@ mod tests {
 
     #[test]
     fn serial_numbers() {
-        for (hex, negative, text) in
-            [("FFEE01", false, "FFEE01"), ("7", false, "07"), ("0", false, "00"), ("5", true, "-05"), ("ABC", false, "0ABC")]
-        {
+        for (hex, negative, text) in [
+            ("FFEE01", false, "FFEE01"),
+            ("7", false, "07"),
+            ("0", false, "00"),
+            ("5", true, "-05"),
+            ("ABC", false, "0ABC"),
+        ] {
             assert_eq!(serial(&certificate(hex, negative)), text);
         }
     }
@@ -416,7 +433,10 @@ mod tests {
     fn the_rest() {
         let certificate = certificate("1", false);
         assert_eq!(version(&certificate), 3);
-        assert_eq!(alt_names(&certificate, AltNameKind::Dns), [Some(b"a.test".to_vec()), Some(b"*.b.test".to_vec())]);
+        assert_eq!(
+            alt_names(&certificate, AltNameKind::Dns),
+            [Some(b"a.test".to_vec()), Some(b"*.b.test".to_vec())]
+        );
         assert_eq!(alt_names(&certificate, AltNameKind::Email), [Some(b"x@a.test".to_vec())]);
         assert!(alt_names(&certificate, AltNameKind::DnsSrv).is_empty());
         assert_eq!(basic_constraints(&certificate), (true, Some(3)));
@@ -424,7 +444,9 @@ mod tests {
         assert_eq!(key_algorithm(&certificate), "ED25519");
         assert_eq!(not_after_seconds(&certificate), Some(1_900_000_000));
         assert_eq!(identities(&certificate), ["a.test", "*.b.test", " Alicé "]);
-        assert!(log_tail(&certificate).contains("serial: 01 / notbefore: Jan  1 00:00:00 1970 GMT / notafter: "));
+        assert!(
+            log_tail(&certificate).contains("serial: 01 / notbefore: Jan  1 00:00:00 1970 GMT / notafter: ")
+        );
         assert_eq!(extensions(&certificate, "basicConstraints"), Some(vec![b"CA:TRUE, pathlen:3".to_vec()]));
         assert_eq!(extensions(&certificate, "1.2.3.4"), Some(Vec::new()));
         assert_eq!(extensions(&certificate, "no such thing"), None);

@@ -499,7 +499,8 @@ mod tests {
     #[test]
     fn certificate_names() {
         use CertificateVariable as V;
-        let component = |attribute, index, raw| V::DnComponent { party: Party::Subject, attribute, index, raw };
+        let component =
+            |attribute, index, raw| V::DnComponent { party: Party::Subject, attribute, index, raw };
         for (name, variable) in [
             ("M_SERIAL", V::Serial),
             ("S_DN", V::Dn(Party::Subject)),
@@ -520,11 +521,27 @@ mod tests {
     #[test]
     fn names_that_are_none() {
         for name in [
-            "", "SSL_", "SSL_NOSUCH", "SSL_CIPHER_X", "SSL_SERVER_", "ssl_server_s_dn", "SSL_SERVER_S_DN_",
-            "SSL_SERVER_S_DN_DC", "SSL_SERVER_S_DN_cn", "SSL_SERVER_S_DN_CN_", "SSL_SERVER_S_DN_CN_x",
-            "SSL_SERVER_S_DN_CN_RAW_1", "SSL_SERVER_SAN_DNS_", "SSL_SERVER_SAN_DNS_00001",
-            "SSL_SERVER_SAN_OTHER_MSUPN_0", "SSL_VERSION_library", "SSL_CLIENT_CERT_CHAIN_x",
-            "REMOTE_PORT", "SERVER_ADDR", "HTTP_X", "TIME_X",
+            "",
+            "SSL_",
+            "SSL_NOSUCH",
+            "SSL_CIPHER_X",
+            "SSL_SERVER_",
+            "ssl_server_s_dn",
+            "SSL_SERVER_S_DN_",
+            "SSL_SERVER_S_DN_DC",
+            "SSL_SERVER_S_DN_cn",
+            "SSL_SERVER_S_DN_CN_",
+            "SSL_SERVER_S_DN_CN_x",
+            "SSL_SERVER_S_DN_CN_RAW_1",
+            "SSL_SERVER_SAN_DNS_",
+            "SSL_SERVER_SAN_DNS_00001",
+            "SSL_SERVER_SAN_OTHER_MSUPN_0",
+            "SSL_VERSION_library",
+            "SSL_CLIENT_CERT_CHAIN_x",
+            "REMOTE_PORT",
+            "SERVER_ADDR",
+            "HTTP_X",
+            "TIME_X",
         ] {
             assert_eq!(parse(name.as_bytes()), None, "{name}");
         }
@@ -533,7 +550,12 @@ mod tests {
     #[test]
     fn no_bytes_make_it_panic() {
         // Prefixes of names with every byte behind them.
-        for name in [&b"SSL_SERVER_S_DN_CN_1_RAW"[..], b"SSL_CLIENT_SAN_OTHER_dnsSRV_9", b"SSL_CLIENT_CERT_CHAIN_1", b"HTTP:"] {
+        for name in [
+            &b"SSL_SERVER_S_DN_CN_1_RAW"[..],
+            b"SSL_CLIENT_SAN_OTHER_dnsSRV_9",
+            b"SSL_CLIENT_CERT_CHAIN_1",
+            b"HTTP:",
+        ] {
             for len in 0..=name.len() {
                 for byte in 0..=255 {
                     let mut bytes = name[..len].to_vec();

@@ -10,7 +10,6 @@ use crate::apr::pool::c_string;
 use crate::config::options::OptionSet;
 use crate::entry::config::DirConf;
 use crate::entry::shared::{Established, Shared};
-use crate::guard::entry_point;
 use crate::httpd::Request;
 use crate::httpd::hook::answer;
 use crate::httpd::version;
@@ -151,7 +150,8 @@ fn names(pairs: &mut Pairs, prefix: &str, certificate: &X509Ref, party: Party) {
 /// The alternative names of a server's certificate.
 fn alt_names(pairs: &mut Pairs, certificate: &X509Ref) {
     use crate::vars::name::AltName;
-    for (word, kind) in [("Email", AltName::Email), ("DNS", AltName::Dns), ("OTHER_dnsSRV", AltName::DnsSrv)] {
+    for (word, kind) in [("Email", AltName::Email), ("DNS", AltName::Dns), ("OTHER_dnsSRV", AltName::DnsSrv)]
+    {
         let values = x509::alt_names(certificate, certificate::alt_name(kind)).into_iter().flatten();
         for (index, value) in values.enumerate() {
             push(pairs, &format!("SSL_SERVER_SAN_{word}_{index}"), Some(value));

@@ -1,12 +1,12 @@
 //! The value of a variable.
 
 use super::certificate;
-use super::request;
 use super::process_environment;
+use super::request;
+use crate::config::options::OptionSet;
 use crate::entry::config::DirConf;
 use crate::entry::connection::ConnState;
 use crate::entry::shared::{Established, Shared};
-use crate::config::options::OptionSet;
 use crate::httpd::request::server_banner;
 use crate::httpd::{Conn, Request, version};
 use crate::ossl::lib;
@@ -30,8 +30,9 @@ impl<'c> Context<'c> {
 
     /// Whether names are wanted in their old form.
     fn legacy_names(&self) -> bool {
-        self.request
-            .is_some_and(|request| DirConf::of(request).options.in_force().contains(OptionSet::LEGACY_DN_STRING_FORMAT))
+        self.request.is_some_and(|request| {
+            DirConf::of(request).options.in_force().contains(OptionSet::LEGACY_DN_STRING_FORMAT)
+        })
     }
 }
 
@@ -68,7 +69,11 @@ fn of_connection(context: &Context<'_>, variable: ConnectionVariable) -> Option<
 }
 
 /// The value of a connection's variable after the handshake.
-pub fn of_established(established: &Established, variable: ConnectionVariable, legacy: bool) -> Option<Vec<u8>> {
+pub fn of_established(
+    established: &Established,
+    variable: ConnectionVariable,
+    legacy: bool,
+) -> Option<Vec<u8>> {
     use ConnectionVariable as V;
     let cipher = established.cipher.as_ref();
     let text = match variable {
@@ -106,7 +111,9 @@ pub fn of_established(established: &Established, variable: ConnectionVariable, l
 fn independent(context: &Context<'_>, variable: IndependentVariable<'_>) -> Option<Vec<u8>> {
     match variable {
         IndependentVariable::ServerSoftware => Some(server_banner().to_bytes().to_vec()),
-        IndependentVariable::ApiVersion => Some(crate::sys::MODULE_MAGIC_NUMBER_MAJOR.to_string().into_bytes()),
+        IndependentVariable::ApiVersion => {
+            Some(crate::sys::MODULE_MAGIC_NUMBER_MAJOR.to_string().into_bytes())
+        }
         IndependentVariable::Time(field) => Some(time(field).into_bytes()),
         IndependentVariable::Environment(name) => context
             .request
