@@ -150,6 +150,7 @@ PidFile "\@ROOT@/httpd.pid"
 ServerName localhost
 ErrorLog logs/error_log
 LogLevel $level
+KeepAliveTimeout 60
 CustomLog logs/access_log "%v %H \\"%r\\" %>s %X"
 TypesConfig /dev/null
 AddType text/html .html .shtml

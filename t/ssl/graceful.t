@@ -9,7 +9,6 @@ use TlsClient ();
 
 my $config = <<'END';
 SSLSessionCache shmcb
-KeepAliveTimeout 30
 <VirtualHost *:@PORT@>
     ServerName localhost
     SSLEngine on

@@ -7,7 +7,6 @@ use TestHttpd ();
 use TlsClient ();
 
 my $httpd = TestHttpd->start(<<'END');
-KeepAliveTimeout 1
 MaxKeepAliveRequests 3
 SetEnvIf Request_URI "^/.*" plain-variable
 SetEnvIf User-Agent "^unclean"  ssl-unclean-shutdown
@@ -17,6 +16,11 @@ SetEnvIf User-Agent "^nokeep"   nokeepalive
 <VirtualHost *:@PORT@>
     SSLEngine on
     @ECDSA@
+</VirtualHost>
+<VirtualHost *:@PORT2@>
+    SSLEngine on
+    @ECDSA@
+    KeepAliveTimeout 1
 </VirtualHost>
 END
 
@@ -59,7 +63,7 @@ for my $version ('1.2', '1.3') {
     is $client->get('/1k.bin')->{status}, 200, "TLS $version: keep-alive" for 1 .. 3;
     is $client->receive_all, '', '... until the last request allowed';
     is $client->got_close_notify, 1, '... with close_notify';
-    $client = TlsClient->new(port => $httpd->port, version => $version)->handshake;
+    $client = TlsClient->new(port => $httpd->port(2), version => $version)->handshake;
     $client->get('/1k.bin');
     is $client->receive_all, '', "TLS $version: the keep-alive timeout ends it";
     is $client->got_close_notify, 1, '... with close_notify';
