@@ -9,7 +9,7 @@
 
 /// A client that needs longer than this is not waited for, in microseconds;
 /// and the most time a worker waits.
-pub const MOMENT: i64 = 150;
+pub const MOMENT: i64 = 250;
 
 /// What is known about a client's pace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
