@@ -70,8 +70,8 @@ impl Block {
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         let (capacity, idle) = match capacity {
-            ..=SMALL => (SMALL, SMALL_FREE.try_with(take).ok().flatten()),
-            ..=MEDIUM => (MEDIUM, MEDIUM_FREE.try_with(take).ok().flatten()),
+            0..=SMALL => (SMALL, SMALL_FREE.try_with(take).ok().flatten()),
+            _ if capacity <= MEDIUM => (MEDIUM, MEDIUM_FREE.try_with(take).ok().flatten()),
             capacity if capacity <= LARGE / 2 => (capacity, None),
             _ => (LARGE, LARGE_FREE.lock().ok().and_then(|mut free| free.0.pop())),
         };

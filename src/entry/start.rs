@@ -8,6 +8,7 @@ mod context;
 mod random;
 
 use super::cache::SessionStore;
+use super::closed;
 use super::config::ServerConf;
 use super::report;
 use super::vhost::Vhost;
@@ -37,7 +38,7 @@ entry_point! {
         _plog: *mut sys::apr_pool_t,
         _ptemp: *mut sys::apr_pool_t,
         main: *mut sys::server_rec,
-    ) -> c_int, closed: answer::SERVER_ERROR;
+    ) -> c_int, closed: closed::REFUSE;
     {
         // SAFETY: httpd passes the configuration pool.
         let pool = unsafe { Pool::from_raw(pconf) };

@@ -8,6 +8,7 @@ use super::value::of_established;
 use crate::apr::Table;
 use crate::apr::pool::c_string;
 use crate::config::options::OptionSet;
+use crate::entry::closed;
 use crate::entry::config::DirConf;
 use crate::entry::shared::{Established, Shared};
 use crate::httpd::Request;
@@ -33,7 +34,7 @@ pub struct Environment {
 
 entry_point! {
     /// Hook `fixups`.
-    pub fn fixups(request: *mut sys::request_rec) -> c_int, closed: answer::SERVER_ERROR;
+    pub fn fixups(request: *mut sys::request_rec) -> c_int, closed: closed::REFUSE;
     {
         // SAFETY: core passes a live request that belongs to this thread.
         let Some(request) = (unsafe { Request::from_raw(request) }) else { return answer::DECLINED };
