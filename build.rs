@@ -173,7 +173,7 @@ fn constant(bindings: &str, name: &str) -> u32 {
 
 /// Compiles a weak stand-in for every `ap_` function: unit tests link against
 /// APR but not against httpd, and a test that reaches one of these must fail
-/// loudly. `src/host.rs` replaces those that tests may call.
+/// loudly. They are weak, so that a test can bring one of its own.
 fn host_stand_ins(bindings: &str) {
     let mut source = String::from("#include <stdio.h>\n#include <stdlib.h>\n");
     for line in bindings.lines().map(str::trim_start) {

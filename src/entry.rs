@@ -3,7 +3,7 @@
 //! and carries out what they say.
 
 pub mod cache;
-pub mod closed;
+mod closed;
 pub mod config;
 pub mod connection;
 pub mod directives;

@@ -372,6 +372,32 @@ mod tests {
         }
     }
 
+    /// The table as docs/directives.md.
+    fn document() -> String {
+        let mut text = String::from(
+            "# Directives\n\nGenerated from the table in `src/entry/directives.rs`; `UPDATE=1 cargo test document` writes it anew. \
+             The meaning of each is that of mod_ssl 2.4, except for what [differences.md](differences.md) says. A directive of \
+             mod_ssl that is not here is not built yet: httpd refuses it as an unknown command.\n\n\
+             | Directive | Arguments | Context | Without it |\n|---|---|---|---|\n",
+        );
+        for row in &TABLE {
+            let cell = |text: &CStr| text.to_string_lossy().replace('|', "\\|");
+            let (name, help) = (cell(row.name), cell(row.help));
+            text.push_str(&format!("| `{name}` | {help} | {} | {} |\n", row.context.describe(), row.default));
+        }
+        text
+    }
+
+    #[test]
+    fn the_document_follows_the_table() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/directives.md");
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(path, document()).unwrap();
+        }
+        let written = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(written == document(), "docs/directives.md is out of date: UPDATE=1 cargo test document");
+    }
+
     #[test]
     fn the_commands_follow_the_table() {
         for (command, row) in COMMANDS.0.iter().zip(&TABLE) {

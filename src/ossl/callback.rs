@@ -98,6 +98,9 @@ pub trait ServerEvents: Sync {
     fn ticket_seal(&self, ssl: &SslRef, session: &SessionRef);
     /// A client wants to resume the session in a ticket.
     fn ticket_open(&self, ssl: &SslRef, session: &SessionRef, status: TicketStatus) -> TicketVerdict;
+    /// A line of key material for the file that `SSLKEYLOGFILE` names; only
+    /// when asked for.
+    fn key_log(&self, ssl: &SslRef, line: &CStr);
     /// The handshake took a step; only when asked for.
     fn state_change(&self, ssl: &SslRef, change: StateChange<'_>);
 }
@@ -109,6 +112,8 @@ pub struct Wanted {
     pub sessions: bool,
     /// `state_change`.
     pub states: bool,
+    /// `key_log`.
+    pub keys: bool,
 }
 
 type ServerName = unsafe extern "C" fn(*mut o::SSL, *mut c_int, *mut c_void) -> c_int;
@@ -144,6 +149,10 @@ pub fn install(ctx: &SslCtx, answers: &'static dyn ServerEvents, wanted: Wanted)
         unsafe { o::SSL_CTX_sess_set_get_cb(raw, Some(session_get)) };
         // SAFETY: as above.
         unsafe { o::SSL_CTX_sess_set_remove_cb(raw, Some(session_remove)) };
+    }
+    if wanted.keys {
+        // SAFETY: as above.
+        unsafe { o::SSL_CTX_set_keylog_callback(raw, Some(key_log)) };
     }
     if wanted.states {
         // SAFETY: as above.
@@ -298,6 +307,18 @@ unsafe extern "C" fn ticket_open(
             TicketVerdict::IgnoreAndRenew => ffi::SSL_TICKET_RETURN_IGNORE_RENEW,
         }
     })
+}
+
+unsafe extern "C" fn key_log(raw: *const o::SSL, line: *const std::ffi::c_char) {
+    guard::catch("key_log", (), || {
+        // SAFETY: OpenSSL passes a live connection.
+        let ssl = unsafe { SslRef::from_ptr(raw.cast_mut()) };
+        // SAFETY: and a C string.
+        let line = unsafe { CStr::from_ptr(line) };
+        if let Some(events) = events() {
+            events.key_log(ssl, line);
+        }
+    });
 }
 
 unsafe extern "C" fn state_change(raw: *const o::SSL, place: c_int, value: c_int) {

@@ -66,7 +66,7 @@ bitflags! {
 }
 
 /// A cipher in use.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cipher {
     /// OpenSSL's name.
     pub name: String,

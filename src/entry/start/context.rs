@@ -1,13 +1,12 @@
 //! The context of one server.
 
 use super::certificates;
-use super::{Failed, fatal};
+use super::{Common, Failed, fatal};
 use crate::apr::pool::c_string;
 use crate::config::cache_spec::CacheSpec;
 use crate::config::cipher::{LIBRARY_DEFAULT, restricted};
 use crate::config::protocol::Protocols;
 use crate::config::server::ServerConfig;
-use crate::entry::cache::SessionStore;
 use crate::entry::events::EVENTS;
 use crate::entry::report;
 use crate::entry::vhost::Tls;
@@ -20,7 +19,6 @@ use crate::ossl::error::LibraryError;
 use crate::ossl::lib;
 use crate::policy::vhost::{AuthGroup, ServerIdentity};
 use std::ffi::CString;
-use std::sync::Arc;
 
 /// Seconds, without `SSLSessionCacheTimeout`.
 const SESSION_TIMEOUT: i64 = 300;
@@ -58,8 +56,7 @@ pub fn build(
     server: Server<'_>,
     id: &str,
     declared: &ServerConfig,
-    cache: &CacheSpec,
-    store: Option<&Arc<SessionStore>>,
+    common: &Common<'_>,
 ) -> Result<Tls, Failed> {
     let site = Site { main, server, id };
     let protocols = declared.protocol.unwrap_or(Protocols::DEFAULT);
@@ -75,10 +72,14 @@ pub fn build(
         return site.fail("Unable to set the protocol versions", &errors);
     }
     set_options(&ctx, declared);
-    set_sessions(&ctx, declared, cache);
+    set_sessions(&ctx, declared, common.cache);
     let states = server.logs(Level::Debug);
     log!(server, Debug, "AH01893: Configuring TLS extension handling");
-    callback::install(&ctx, &EVENTS, Wanted { sessions: store.is_some(), states });
+    callback::install(
+        &ctx,
+        &EVENTS,
+        Wanted { sessions: common.store.is_some(), states, keys: common.key_log.is_some() },
+    );
     set_ciphers(&site, &ctx, declared)?;
     certificates::load(&site, &ctx, declared)?;
     ctx.set_automatic_dh();
@@ -97,7 +98,8 @@ pub fn build(
         digest,
         identity: identity(declared, protocols),
         auth: AuthGroup { conf_cmds: declared.openssl_conf_cmds.clone() },
-        sessions: store.cloned(),
+        key_log: common.key_log.clone(),
+        sessions: common.store.clone(),
     })
 }
 
