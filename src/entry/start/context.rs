@@ -19,6 +19,7 @@ use crate::ossl::error::LibraryError;
 use crate::ossl::lib;
 use crate::policy::vhost::{AuthGroup, ServerIdentity};
 use std::ffi::CString;
+use std::path::PathBuf;
 
 /// Seconds, without `SSLSessionCacheTimeout`.
 const SESSION_TIMEOUT: i64 = 300;
@@ -182,12 +183,18 @@ fn apply_conf_cmds(site: &Site<'_>, ctx: &SslCtx, declared: &ServerConfig) -> Re
 }
 
 fn identity(declared: &ServerConfig, protocols: Protocols) -> ServerIdentity {
+    // The order of the files does not matter.
+    let sorted = |files: &[PathBuf]| {
+        let mut files = files.to_vec();
+        files.sort_unstable();
+        files
+    };
     ServerIdentity {
         protocols,
         cipher_suite: declared.cipher_suite.clone(),
         cipher_suite_tls13: declared.cipher_suite_tls13.clone(),
-        certificates: declared.certificate_files.clone(),
-        keys: declared.certificate_key_files.clone(),
+        certificates: sorted(&declared.certificate_files),
+        keys: sorted(&declared.certificate_key_files),
     }
 }
 
