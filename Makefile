@@ -5,7 +5,9 @@ CARGO    ?= cargo
 DESTDIR  ?=
 MPM      ?= event
 
-BUILT    := $(CURDIR)/target/release/libmod_ssl.so
+BUILT    := $(CURDIR)/target/release/mod_ssl_rs.so
+# The object httpd loads holds the module record alone; this is the rest.
+RESIDENT := $(CURDIR)/target/release/libmod_ssl_rs.so
 # The module that `run` and `t` load; `parity` sets it to the distribution's.
 MODULE   ?= $(BUILT)
 STOCK     = $(shell $(APXS) -q LIBEXECDIR)/mod_ssl.so
@@ -28,11 +30,12 @@ prerequisites: ## install what building and running needs (Debian packages; Rust
 test-prerequisites:
 	@tools/prerequisites test
 
-build: prerequisites $(BUILT) ## the release module, target/release/libmod_ssl.so
+build: prerequisites $(BUILT) ## the release module, target/release/mod_ssl_rs.so
 
 $(BUILT): $(SOURCES)
 	@$(CARGO) build --release --quiet
-	@touch -c $@
+	@cc -shared -fPIC -O2 -Wall -Wextra -Werror -I$$($(APXS) -q INCLUDEDIR) $$($$($(APXS) -q APR_CONFIG) --includes --cppflags) \
+	    src/loader/mod_ssl_rs.c -o $@ -L$(@D) -lmod_ssl_rs -Wl,-rpath,'$$ORIGIN' -Wl,-z,relro,-z,now
 
 # The tests load our own build unless MODULE names another one.
 ifeq ($(MODULE),$(BUILT))
@@ -51,7 +54,7 @@ check: ## format, layers, SAFETY notes, lints, undefined symbols
 	@tools/check-safety
 	@$(CARGO) clippy --quiet --all-targets -- -D warnings
 	@$(MAKE) --no-print-directory $(BUILT)
-	@tools/check-symbols $(BUILT)
+	@tools/check-symbols $(BUILT) $(RESIDENT)
 
 unit: ## the unit tests of the crate
 	@$(CARGO) test --quiet

@@ -206,5 +206,5 @@ fn declared<'l>(line: &'l str, prefixes: &[&str]) -> Option<&'l str> {
 /// passes, and OpenSSL keeps pointers into this object.
 fn link_arguments() {
     println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
-    println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,mod_ssl_rs.so");
+    println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libmod_ssl_rs.so");
 }

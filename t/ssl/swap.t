@@ -6,9 +6,7 @@ use lib 'lib', 't/lib';
 use TestHttpd ();
 use TlsClient ();
 
-# --- While the server runs: from the distribution's module to the one under test, and again to itself -----------------
-# The way back needs a full restart: our object stays in memory (`-z nodelete`), and its `ssl_module` would then take the place of
-# the other's own, since APR loads modules into the global scope.
+# --- While the server runs: from the distribution's module to the one under test, again to itself, and back ----------
 my $distribution = TestHttpd::apxs('LIBEXECDIR') . '/mod_ssl.so';
 my $config       = <<'END';
 SSLSessionCache shmcb
@@ -21,7 +19,7 @@ SKIP: {
     skip 'the distribution has no mod_ssl.so', 1 unless -e $distribution;
     my $ours  = TestHttpd::root() . '/modules/mod_ssl.so';
     my $httpd = TestHttpd->start($config, modules => TestHttpd::load_modules() =~ s/\Q$ours\E/$distribution/r);
-    for my $module ($ours, $ours, TestHttpd::stock() ? ($distribution, $ours) : ()) {
+    for my $module ($ours, $ours, $distribution, $ours, $distribution) {
         $httpd->{option}{modules} = TestHttpd::load_modules() =~ s/\Q$ours\E/$module/r;
         $httpd->configure($config);
         my $client = TlsClient->new(port => $httpd->port)->handshake;
