@@ -10,5 +10,6 @@ pub mod error;
 mod ffi;
 pub mod lib;
 pub mod load;
+pub mod params;
 pub mod session;
 pub mod ssl;

@@ -75,12 +75,15 @@ pub fn apply<'c>(
     mut done: impl FnMut(usize),
 ) -> Result<(), ApplyError> {
     error::clear();
-    let Some(context) = Context::new() else { return Err(ApplyError::Finish(error::drain())) };
+    let Some(context) = Context::new() else {
+        return Err(ApplyError::Finish(error::drain()));
+    };
     // SAFETY: both are alive.
     unsafe { ffi::SSL_CONF_CTX_set_ssl_ctx(context.0.as_ptr(), ctx.as_ptr()) };
     for (index, (command, value)) in commands.enumerate() {
         // SAFETY: all three are alive.
-        let result = unsafe { ffi::SSL_CONF_cmd(context.0.as_ptr(), command.as_ptr(), value.as_ptr()) };
+        let result =
+            unsafe { ffi::SSL_CONF_cmd(context.0.as_ptr(), command.as_ptr(), value.as_ptr()) };
         if result <= 0 {
             return Err(ApplyError::Command(index, error::drain()));
         }
