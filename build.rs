@@ -14,10 +14,7 @@ const HTTPD_CFGS: &[(&str, u32, u32)] = &[
 
 /// Cfgs that stand for a version of OpenSSL: name and the first
 /// OPENSSL_VERSION_NUMBER that has it.
-const OPENSSL_CFGS: &[(&str, u64)] = &[
-    ("openssl_320", 0x3020_0000),
-    ("openssl_350", 0x3050_0000),
-];
+const OPENSSL_CFGS: &[(&str, u64)] = &[("openssl_320", 0x3020_0000), ("openssl_350", 0x3050_0000)];
 
 /// The oldest OpenSSL this crate is written for.
 const OPENSSL_OLDEST: u64 = 0x3000_0000;
@@ -49,14 +46,19 @@ impl Httpd {
             fail("apxs was not found: install apache2-dev (Debian) or set APXS to its path")
         };
         let Some(include) = output(&apxs, &["-q", "INCLUDEDIR"]) else {
-            fail(&format!("{apxs} -q INCLUDEDIR failed: is APXS the apxs of httpd 2.4? (Debian package apache2-dev)"))
+            fail(&format!(
+                "{apxs} -q INCLUDEDIR failed: is APXS the apxs of httpd 2.4? (Debian package apache2-dev)"
+            ))
         };
         let mut include_args = vec![format!("-I{include}")];
         for tool in ["apr-1-config", "apu-1-config"] {
-            let query = output(&apxs, &["-q", if tool.starts_with("apr") { "APR_CONFIG" } else { "APU_CONFIG" }]);
+            let query =
+                output(&apxs, &["-q", if tool.starts_with("apr") { "APR_CONFIG" } else { "APU_CONFIG" }]);
             let path = query.filter(|path| Path::new(path).exists()).unwrap_or_else(|| tool.to_owned());
             let Some(flags) = output(&path, &["--includes"]) else {
-                fail(&format!("{path} was not found: install libapr1-dev and libaprutil1-dev (Debian, come with apache2-dev)"))
+                fail(&format!(
+                    "{path} was not found: install libapr1-dev and libaprutil1-dev (Debian, come with apache2-dev)"
+                ))
             };
             include_args.extend(flags.split_whitespace().map(str::to_owned));
         }
@@ -118,14 +120,18 @@ fn bind(httpd: &Httpd) -> String {
 
 /// Turns version numbers into cfgs, by the two tables above.
 fn version_cfgs(bindings: &str) {
-    let magic = (constant(bindings, "MODULE_MAGIC_NUMBER_MAJOR"), constant(bindings, "MODULE_MAGIC_NUMBER_MINOR"));
+    let magic =
+        (constant(bindings, "MODULE_MAGIC_NUMBER_MAJOR"), constant(bindings, "MODULE_MAGIC_NUMBER_MINOR"));
     for (name, major, minor) in HTTPD_CFGS {
         println!("cargo:rustc-check-cfg=cfg({name})");
         if magic.0 == *major && magic.1 >= *minor {
             println!("cargo:rustc-cfg={name}");
         }
     }
-    let openssl = env::var("DEP_OPENSSL_VERSION_NUMBER").ok().and_then(|hex| u64::from_str_radix(&hex, 16).ok()).unwrap_or(0);
+    let openssl = env::var("DEP_OPENSSL_VERSION_NUMBER")
+        .ok()
+        .and_then(|hex| u64::from_str_radix(&hex, 16).ok())
+        .unwrap_or(0);
     if openssl < OPENSSL_OLDEST {
         fail("OpenSSL 3.0 or later is needed: install libssl-dev (Debian)")
     }

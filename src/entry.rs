@@ -15,6 +15,7 @@ pub mod module;
 pub mod output;
 pub mod report;
 pub mod request;
+pub mod shared;
 pub mod shutdown;
 pub mod start;
 pub mod vars;

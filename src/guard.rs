@@ -21,11 +21,7 @@ pub fn report_to(reporter: Reporter) {
 }
 
 /// Runs `body`; on a panic reports it and returns what `closed` gives.
-pub fn catch_with<T>(
-    name: &'static str,
-    closed: impl FnOnce() -> T,
-    body: impl FnOnce() -> T,
-) -> T {
+pub fn catch_with<T>(name: &'static str, closed: impl FnOnce() -> T, body: impl FnOnce() -> T) -> T {
     // Unwind safety: after a panic the connection or request is given up, so
     // no half-changed state is looked at again.
     match catch_unwind(AssertUnwindSafe(body)) {
@@ -70,12 +66,14 @@ macro_rules! entry_point {
         $body:block
     ) => {
         $(#[$meta])*
+        ///
+        /// # Safety
+        /// Called by C alone, with the arguments that its interface promises.
         $vis unsafe extern "C" fn $name($($arg: $type),*) -> $ret {
             $crate::guard::catch_with(stringify!($name), || $closed, || $body)
         }
     };
 }
-pub(crate) use entry_point;
 
 #[cfg(test)]
 mod tests {

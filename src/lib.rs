@@ -24,6 +24,7 @@ pub mod ossl;
 pub mod config;
 pub mod io;
 pub mod policy;
+pub mod vars;
 
 // L3: what C calls.
 #[expect(unsafe_code, reason = "turns C's pointers into handles")]

@@ -13,3 +13,4 @@ pub mod load;
 pub mod params;
 pub mod session;
 pub mod ssl;
+pub mod x509;

@@ -25,9 +25,8 @@ impl<'p> Strings<'p> {
     #[must_use]
     pub fn new(pool: Pool<'p>) -> Option<Self> {
         // SAFETY: the pool is alive; the element is one pointer.
-        let raw = unsafe {
-            sys::apr_array_make(pool.as_ptr(), 4, size_of::<*const std::ffi::c_char>() as i32)
-        };
+        let raw =
+            unsafe { sys::apr_array_make(pool.as_ptr(), 4, size_of::<*const std::ffi::c_char>() as i32) };
         // SAFETY: just made in a pool that lives during 'p.
         unsafe { Self::from_raw(raw) }
     }

@@ -1,27 +1,62 @@
 //! Blocks of bytes that can become heap buckets without a copy.
 //!
 //! They come from malloc, not from the connection's pool, because what a pool
-//! or a bucket allocator once held it keeps: an idle connection must not.
-//! Large blocks go back to a small free list of the process, since fresh pages
-//! from the kernel would cost more than the encryption that fills them.
+//! or a bucket allocator once held it keeps: an idle connection must not. The
+//! usual sizes go through short free lists, of a thread for small ones and of
+//! the process for large ones: malloc tidies up its heap at each request of
+//! such a size, and fresh pages from the kernel would cost more than the
+//! encryption that fills them.
 
 use crate::guard;
+use std::cell::RefCell;
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::Mutex;
 
-/// Blocks of exactly this capacity are kept for reuse.
+/// A small response or request.
+const SMALL: usize = 4 * 1024;
+/// A full record with its overhead.
+const MEDIUM: usize = 18 * 1024;
+/// Many records.
 pub const LARGE: usize = 288 * 1024;
-/// How many idle large blocks a process keeps (about 2 MB).
-const KEPT: usize = 8;
+/// How many idle blocks of each of these sizes a thread keeps (at most 104 KB).
+const KEPT_BY_THREAD: usize = 4;
+/// How many idle large blocks the process keeps (at most 2.3 MB).
+const KEPT_BY_PROCESS: usize = 8;
 
-static FREE: Mutex<Vec<Large>> = Mutex::new(Vec::new());
+static LARGE_FREE: Mutex<FreeList> = Mutex::new(FreeList(Vec::new()));
 
-struct Large(NonNull<u8>);
+thread_local! {
+    static SMALL_FREE: RefCell<FreeList> = const { RefCell::new(FreeList(Vec::new())) };
+    static MEDIUM_FREE: RefCell<FreeList> = const { RefCell::new(FreeList(Vec::new())) };
+}
 
-// SAFETY: an idle block is owned by the list alone; malloc memory has no thread.
-unsafe impl Send for Large {}
+/// Idle blocks of one size.
+struct FreeList(Vec<NonNull<u8>>);
+
+// SAFETY: an idle block is owned by its list alone; malloc memory has no thread.
+unsafe impl Send for FreeList {}
+
+impl FreeList {
+    /// Takes the block unless there are `limit` already.
+    fn put(&mut self, block: NonNull<u8>, limit: usize) -> bool {
+        let room = self.0.len() < limit;
+        if room {
+            self.0.push(block);
+        }
+        room
+    }
+}
+
+impl Drop for FreeList {
+    fn drop(&mut self) {
+        for block in self.0.drain(..) {
+            // SAFETY: the list owns its blocks, which came from malloc.
+            unsafe { libc::free(block.as_ptr().cast()) }
+        }
+    }
+}
 
 /// An owned buffer that grows up to its capacity.
 pub struct Block {
@@ -31,21 +66,16 @@ pub struct Block {
 }
 
 impl Block {
-    /// A block for `capacity` bytes; from the free list when it is large.
-    /// A capacity above [`LARGE`] is cut to it.
+    /// A block for at least `capacity` bytes, or for [`LARGE`] if that is less.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
-        let capacity = capacity.max(64);
-        if capacity > LARGE / 2 {
-            return Self::large();
-        }
-        Self { start: allocate(capacity), capacity, len: 0 }
-    }
-
-    fn large() -> Self {
-        let idle = FREE.lock().ok().and_then(|mut free| free.pop());
-        let start = idle.map_or_else(|| allocate(LARGE), |block| block.0);
-        Self { start, capacity: LARGE, len: 0 }
+        let (capacity, idle) = match capacity {
+            ..=SMALL => (SMALL, SMALL_FREE.try_with(take).ok().flatten()),
+            ..=MEDIUM => (MEDIUM, MEDIUM_FREE.try_with(take).ok().flatten()),
+            capacity if capacity <= LARGE / 2 => (capacity, None),
+            _ => (LARGE, LARGE_FREE.lock().ok().and_then(|mut free| free.0.pop())),
+        };
+        Self { start: idle.unwrap_or_else(|| allocate(capacity)), capacity, len: 0 }
     }
 
     /// Bytes written so far.
@@ -129,10 +159,19 @@ impl Block {
         self.len = 0;
     }
 
+    /// The function that frees memory of this size.
+    fn free(&self) -> unsafe extern "C" fn(*mut c_void) {
+        match self.capacity {
+            SMALL => free_small,
+            MEDIUM => free_medium,
+            LARGE => free_large,
+            _ => free_other,
+        }
+    }
+
     /// Gives the memory away: start, length and the function that frees it.
     pub(super) fn into_raw(self) -> (*mut u8, usize, unsafe extern "C" fn(*mut c_void)) {
-        let free = if self.capacity == LARGE { free_large } else { free_small };
-        let parts = (self.start.as_ptr(), self.len, free as unsafe extern "C" fn(*mut c_void));
+        let parts = (self.start.as_ptr(), self.len, self.free());
         std::mem::forget(self);
         parts
     }
@@ -140,8 +179,8 @@ impl Block {
 
 impl Drop for Block {
     fn drop(&mut self) {
-        let free = if self.capacity == LARGE { free_large } else { free_small };
-        // SAFETY: the block owns its memory, which came from `allocate` with this capacity class.
+        let free = self.free();
+        // SAFETY: the block owns its memory, and this is the function for its size.
         unsafe { free(self.start.as_ptr().cast()) }
     }
 }
@@ -159,23 +198,37 @@ fn allocate(capacity: usize) -> NonNull<u8> {
     }
 }
 
-unsafe extern "C" fn free_small(start: *mut c_void) {
+fn take(free: &RefCell<FreeList>) -> Option<NonNull<u8>> {
+    free.borrow_mut().0.pop()
+}
+
+/// Frees a block that no list has taken.
+fn release(start: *mut c_void, keep: impl FnOnce(NonNull<u8>) -> bool) {
+    if NonNull::new(start.cast()).is_some_and(keep) {
+        return;
+    }
     // SAFETY: came from malloc in `allocate` and is freed once, by its only owner.
     unsafe { libc::free(start) }
 }
 
+unsafe extern "C" fn free_small(start: *mut c_void) {
+    // While a thread ends it has no list any more.
+    let keep = |block| SMALL_FREE.try_with(|free| free.borrow_mut().put(block, KEPT_BY_THREAD)).unwrap_or(false);
+    guard::catch("free_small", (), || release(start, keep));
+}
+
+unsafe extern "C" fn free_medium(start: *mut c_void) {
+    let keep = |block| MEDIUM_FREE.try_with(|free| free.borrow_mut().put(block, KEPT_BY_THREAD)).unwrap_or(false);
+    guard::catch("free_medium", (), || release(start, keep));
+}
+
 unsafe extern "C" fn free_large(start: *mut c_void) {
-    guard::catch("free_large", (), || {
-        let Some(block) = NonNull::new(start.cast()) else { return };
-        if let Ok(mut free) = FREE.lock()
-            && free.len() < KEPT
-        {
-            free.push(Large(block));
-            return;
-        }
-        // SAFETY: came from malloc in `allocate` and is freed once, by its only owner.
-        unsafe { libc::free(start) }
-    });
+    let keep = |block| LARGE_FREE.lock().is_ok_and(|mut free| free.put(block, KEPT_BY_PROCESS));
+    guard::catch("free_large", (), || release(start, keep));
+}
+
+unsafe extern "C" fn free_other(start: *mut c_void) {
+    guard::catch("free_other", (), || release(start, |_| false));
 }
 
 #[cfg(test)]
@@ -184,24 +237,43 @@ mod tests {
 
     #[test]
     fn appends_up_to_its_capacity() {
-        let mut block = Block::new(64);
-        assert_eq!(block.append(&[7; 60]), 60);
+        let mut block = Block::new(1);
+        assert_eq!(block.append(&[7; SMALL - 4]), SMALL - 4);
         assert_eq!(block.append(&[8; 60]), 4);
         assert_eq!(block.append(&[9]), 0);
-        assert_eq!(block.as_slice()[59..], [7, 8, 8, 8, 8]);
+        assert_eq!(block.as_slice()[SMALL - 5..], [7, 8, 8, 8, 8]);
+        block.drop_front(SMALL - 3);
+        assert_eq!(block.as_slice(), [8, 8, 8]);
     }
 
     #[test]
-    fn a_large_block_is_used_again() {
-        let mut first = Block::new(LARGE);
-        first.append(b"x");
-        let address = first.as_slice().as_ptr();
-        drop(first);
-        // Other tests may take it in between, so only the emptiness is certain.
-        let second = Block::new(LARGE);
-        assert!(second.is_empty());
-        assert_eq!(second.room(), LARGE);
-        let _ = address;
+    fn sizes_are_rounded_up() {
+        for (wanted, room) in
+            [(0, SMALL), (SMALL, SMALL), (SMALL + 1, MEDIUM), (MEDIUM + 1, MEDIUM + 1), (LARGE / 2 + 1, LARGE), (LARGE * 2, LARGE)]
+        {
+            assert_eq!(Block::new(wanted).room(), room, "{wanted}");
+        }
+    }
+
+    #[test]
+    fn a_thread_uses_its_blocks_again() {
+        for size in [SMALL, MEDIUM] {
+            let mut first = Block::new(size);
+            first.append(b"x");
+            let address = first.as_slice().as_ptr();
+            drop(first);
+            let mut second = Block::new(size);
+            assert!(second.is_empty());
+            second.append(b"y");
+            assert_eq!(second.as_slice().as_ptr(), address);
+        }
+    }
+
+    #[test]
+    fn lists_are_bounded() {
+        let blocks: Vec<_> = (0..KEPT_BY_THREAD + 3).map(|_| Block::new(SMALL)).collect();
+        drop(blocks);
+        assert_eq!(SMALL_FREE.with(|free| free.borrow().0.len()), KEPT_BY_THREAD);
     }
 
     #[test]

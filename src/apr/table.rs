@@ -44,12 +44,16 @@ impl<'p> Table<'p> {
 
     /// All pairs, in order.
     pub fn iter(self) -> impl Iterator<Item = (&'p CStr, &'p CStr)> {
-        // SAFETY: apr_table_elts gives the array inside a live table.
-        let elements = unsafe { &*sys::apr_table_elts(self.raw.as_ptr()) };
+        // SAFETY: the table is alive (type invariant).
+        let elements = unsafe { sys::apr_table_elts(self.raw.as_ptr()) };
+        // SAFETY: the array inside the table lives as long as that.
+        let elements = unsafe { &*elements };
         let first: *const sys::apr_table_entry_t = elements.elts.cast();
         (0..usize::try_from(elements.nelts).unwrap_or(0)).filter_map(move |index| {
             // SAFETY: index is below nelts, the number of entries at elts.
-            let entry = unsafe { &*first.add(index) };
+            let entry = unsafe { first.add(index) };
+            // SAFETY: as above.
+            let entry = unsafe { &*entry };
             // SAFETY: keys live in the pool of the table.
             let key = unsafe { text_from(entry.key) }?;
             // SAFETY: values live in the pool of the table.

@@ -52,7 +52,10 @@ mod tests {
         assert_eq!(parse("SSL", Some("HIGH")), Ok(suffixed("HIGH")));
         assert_eq!(parse("TLSv1.3", Some("X")), Ok((Family::Tls13, "X".to_owned())));
         for word in ["ssl", "tlsv1.3", "TLSv1.2"] {
-            assert_eq!(parse(word, Some("X")).unwrap_err().to_string(), format!("protocol '{word}' not supported"));
+            assert_eq!(
+                parse(word, Some("X")).unwrap_err().to_string(),
+                format!("protocol '{word}' not supported")
+            );
         }
     }
 }

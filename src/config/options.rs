@@ -173,7 +173,10 @@ mod tests {
     fn unknown_words_are_refused() {
         for word in ["CompatEnvVars", "+ExportBase64CertData", "x"] {
             let error = Options::default().apply(&[word.to_owned()]).unwrap_err();
-            assert_eq!(error.to_string(), format!("SSLOptions: Illegal option '{}'", word.trim_start_matches('+')));
+            assert_eq!(
+                error.to_string(),
+                format!("SSLOptions: Illegal option '{}'", word.trim_start_matches('+'))
+            );
         }
     }
 }

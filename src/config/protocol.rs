@@ -61,7 +61,11 @@ const VERSIONS: [(Protocols, &str, i32); 5] = [
 ///
 /// # Errors
 /// See [`ProtocolError`].
-pub fn parse(directive: &str, words: &[String], library: Library) -> Result<(Protocols, Vec<String>), ProtocolError> {
+pub fn parse(
+    directive: &str,
+    words: &[String],
+    library: Library,
+) -> Result<(Protocols, Vec<String>), ProtocolError> {
     let mut set = Protocols::empty();
     let mut warnings = Vec::new();
     for full in words {
@@ -87,7 +91,12 @@ pub fn parse(directive: &str, words: &[String], library: Library) -> Result<(Pro
 }
 
 /// The versions a word stands for; `None` for one that changes nothing.
-fn named(directive: &str, sign: Option<char>, word: &str, library: Library) -> Result<Option<Protocols>, ProtocolError> {
+fn named(
+    directive: &str,
+    sign: Option<char>,
+    word: &str,
+    library: Library,
+) -> Result<Option<Protocols>, ProtocolError> {
     if word.eq_ignore_ascii_case("SSLv2") {
         return if sign == Some('-') { Ok(None) } else { Err(ProtocolError::Ssl2) };
     }
@@ -99,10 +108,9 @@ fn named(directive: &str, sign: Option<char>, word: &str, library: Library) -> R
         return Ok(Some(Protocols::all() - missing));
     }
     let found = VERSIONS.iter().find(|(_, name, _)| word.eq_ignore_ascii_case(name));
-    found.map(|(version, ..)| Some(*version)).ok_or_else(|| ProtocolError::Illegal {
-        directive: directive.to_owned(),
-        word: word.to_owned(),
-    })
+    found
+        .map(|(version, ..)| Some(*version))
+        .ok_or_else(|| ProtocolError::Illegal { directive: directive.to_owned(), word: word.to_owned() })
 }
 
 impl Protocols {
@@ -126,7 +134,11 @@ impl Protocols {
     /// The words, for messages.
     #[must_use]
     pub fn names(self) -> String {
-        let names: Vec<_> = VERSIONS.iter().filter(|(version, ..)| self.contains(*version)).map(|(_, name, _)| *name).collect();
+        let names: Vec<_> = VERSIONS
+            .iter()
+            .filter(|(version, ..)| self.contains(*version))
+            .map(|(_, name, _)| *name)
+            .collect();
         names.join(", ")
     }
 }
@@ -168,7 +180,9 @@ mod tests {
         let (_, warnings) = parse("SSLProtocol", &words("TLSv1.2 TLSv1.3"), MODERN).unwrap();
         assert_eq!(
             warnings,
-            ["AH02532: SSLProtocol: Protocol 'TLSv1.3' overrides already set parameter(s). Check if a +/- prefix is missing."]
+            [
+                "AH02532: SSLProtocol: Protocol 'TLSv1.3' overrides already set parameter(s). Check if a +/- prefix is missing."
+            ]
         );
         assert!(parse("SSLProtocol", &words("TLSv1.2 +TLSv1.3"), MODERN).unwrap().1.is_empty());
     }

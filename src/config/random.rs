@@ -53,7 +53,9 @@ pub enum RandomSeedError {
     #[error("SSLRandomSeed: invalid context: `{0}'")]
     Context(String),
     /// The Entropy Gathering Daemon, which OpenSSL 3 does not know.
-    #[error("Invalid SSLRandomSeed entropy source `{0}': This version of OpenSSL does not support the Entropy Gathering Daemon (EGD).")]
+    #[error(
+        "Invalid SSLRandomSeed entropy source `{0}': This version of OpenSSL does not support the Entropy Gathering Daemon (EGD)."
+    )]
     Egd(String),
     /// A negative number.
     #[error("SSLRandomSeed: invalid number of bytes specified")]

@@ -62,7 +62,11 @@ impl ServerConfig {
             engine: own.engine.or(base.engine),
             certificate_files: files(&base.certificate_files, &own.certificate_files),
             certificate_key_files: files(&base.certificate_key_files, &own.certificate_key_files),
-            certificate_chain_file: own.certificate_chain_file.as_ref().or(base.certificate_chain_file.as_ref()).cloned(),
+            certificate_chain_file: own
+                .certificate_chain_file
+                .as_ref()
+                .or(base.certificate_chain_file.as_ref())
+                .cloned(),
             protocol: own.protocol.or(base.protocol),
             cipher_suite: own.cipher_suite.as_ref().or(base.cipher_suite.as_ref()).cloned(),
             cipher_suite_tls13: own.cipher_suite_tls13.as_ref().or(base.cipher_suite_tls13.as_ref()).cloned(),

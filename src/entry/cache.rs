@@ -71,7 +71,9 @@ impl SessionStore {
         let id = session.id();
         let expiry = time::from_seconds(session.time() + session.timeout());
         let stored = pool
-            .scratch(|scratch| self.locked(server, || self.cache.store(server, id, expiry, &mut der, scratch)))
+            .scratch(|scratch| {
+                self.locked(server, || self.cache.store(server, id, expiry, &mut der, scratch))
+            })
             .unwrap_or(Err(Status::EGENERAL));
         trace(server, "SET", if stored.is_ok() { "OK" } else { "BAD" }, id, "caching");
     }
@@ -110,7 +112,11 @@ impl SessionStore {
 fn trace(server: Server<'_>, request: &str, status: &str, id: &[u8], what: &str) {
     if server.logs(Level::Trace2) {
         let id = hex(id);
-        log!(server, Trace2, "Inter-Process Session Cache: request={request} status={status} id={id} (session {what})");
+        log!(
+            server,
+            Trace2,
+            "Inter-Process Session Cache: request={request} status={status} id={id} (session {what})"
+        );
     }
 }
 

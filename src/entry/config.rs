@@ -6,7 +6,6 @@ use crate::apr::Pool;
 use crate::config::dir::DirConfig;
 use crate::config::global::GlobalConfig;
 use crate::config::server::ServerConfig;
-use crate::guard::entry_point;
 use crate::httpd::socache::SharedCache;
 use crate::httpd::{Request, Server};
 use crate::sys;

@@ -1,30 +1,23 @@
 //! What the module knows about a connection.
+//!
+//! [`ConnState`] belongs to the thread that works on the connection. The
+//! requests of an HTTP/2 connection run in other threads meanwhile: they see
+//! [`Shared`] alone.
 
 use super::module;
+use super::shared::Shared;
 use super::vhost::Vhost;
 use super::wire::Wire;
 use crate::apr::{Block, Brigade};
+use crate::httpd::Conn;
 use crate::httpd::conn::ConnSlot;
 use crate::httpd::server::ServerSlot;
-use crate::httpd::{Conn, Request, Server};
 use crate::io::plain_http::MadeUpRequest;
 use crate::io::state::{Event, Phase};
 use crate::ossl::ssl::Ssl;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
-
-/// How the TLS connection is closed, chosen by the environment variables
-/// `ssl-unclean-shutdown` and `ssl-accurate-shutdown` of its first request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ShutdownType {
-    /// Send close_notify, do not wait for the peer's.
-    Standard,
-    /// Send nothing.
-    Unclean,
-    /// Send close_notify and wait for the peer's.
-    Accurate,
-}
 
 /// The state of a connection, owned by its pool.
 pub struct ConnState {
@@ -36,23 +29,16 @@ pub struct ConnState {
     phase: Cell<Phase>,
     /// The vhost whose TLS parameters are in force.
     vhost: RefCell<Arc<Vhost>>,
-    /// The server of the handshake: the one SNI named, else the first of the
-    /// address. Differs from `vhost` when SNI names one without TLS.
-    server: Cell<ServerSlot>,
     /// Whether the vhost was searched for already, and found.
     pub searched: Cell<Option<bool>>,
     /// Decrypted data that was not asked for yet.
     pub plaintext: Cell<Option<Brigade<'static>>>,
     /// Data to encrypt that waits for more.
     pub staged: Cell<Option<Block>>,
-    /// How the TLS connection will be closed, once a request has said so.
-    pub shutdown: Cell<Option<ShutdownType>>,
     /// What remains of the made-up request after plain HTTP was spoken.
     pub plain_http: Cell<Option<MadeUpRequest>>,
-    /// Number of requests so far.
-    pub requests: Cell<u64>,
-    /// Environment variables that stay the same for the whole connection.
-    pub environment: super::vars::Cached,
+    /// What requests may see, in any thread.
+    pub shared: Shared,
 }
 
 impl ConnState {
@@ -70,15 +56,12 @@ impl ConnState {
             ssl: RefCell::new(Some(ssl)),
             wire,
             phase: Cell::new(Phase::ClientHello),
-            server: Cell::new(conn.base_server().slot()),
             vhost: RefCell::new(vhost),
             searched: Cell::new(None),
             plaintext: Cell::new(Some(plaintext)),
             staged: Cell::new(None),
-            shutdown: Cell::new(None),
             plain_http: Cell::new(None),
-            requests: Cell::new(0),
-            environment: super::vars::Cached::default(),
+            shared: Shared::new(conn.base_server()),
         }
     }
 
@@ -88,20 +71,6 @@ impl ConnState {
         let state = conn.module_config(module::handle());
         // SAFETY: only `attach` stores something here, a state that the connection's pool owns.
         unsafe { state.cast::<Self>().as_ref() }
-    }
-
-    /// The state of `conn` or, for an HTTP/2 stream, of its primary connection.
-    #[must_use]
-    pub fn of_primary(conn: Conn<'_>) -> Option<&ConnState> {
-        Self::of(conn).or_else(|| conn.master().and_then(Self::of))
-    }
-
-    /// The TLS state behind a request, if its vhost knows TLS at all.
-    #[must_use]
-    pub fn of_request(request: Request<'_>) -> Option<&ConnState> {
-        let state = Self::of_primary(request.conn())?;
-        state.ssl()?;
-        Vhost::of(request.server()).is_some_and(|vhost| vhost.tls.is_some()).then_some(state)
     }
 
     /// Gives the state to the pool of its connection.
@@ -142,6 +111,7 @@ impl ConnState {
     /// Ends the TLS part and frees what belongs to it.
     pub fn end(&self) {
         self.move_on(Event::End);
+        self.shared.end();
         let ssl = self.ssl.borrow_mut().take();
         if let Some(ssl) = ssl {
             // Without this mark OpenSSL would throw the session out of the cache.
@@ -164,19 +134,13 @@ impl ConnState {
     /// The server of the handshake.
     #[must_use]
     pub fn server(&self) -> ServerSlot {
-        self.server.get()
-    }
-
-    /// Changes the server of the handshake.
-    pub fn set_server(&self, server: Server<'_>) {
-        self.server.set(server.slot());
+        self.shared.server()
     }
 
     /// The id of the server of the handshake, for messages.
     #[must_use]
     pub fn vhost_id(&self) -> String {
-        let slot = self.server.get();
-        Vhost::of(slot.get()).map_or_else(|| self.vhost.borrow().id.clone(), |vhost| vhost.id.clone())
+        self.shared.vhost_id()
     }
 
     /// Whether data that arrived is waiting inside: the peer has already sent

@@ -3,14 +3,15 @@
 
 use super::connection::ConnState;
 use super::vhost::{Tls, Vhost};
-use crate::apr::pool::c_string;
 use crate::apr::Strings;
+use crate::apr::pool::c_string;
 use crate::httpd::conn::wildcard_matches;
 use crate::httpd::log::{LogTarget, log};
 use crate::httpd::{Conn, Level, Server};
 use crate::io::state::Event;
 use crate::ossl::callback::{
-    AlpnVerdict, ClientHello, HelloVerdict, ServerEvents, SniVerdict, StateChange, TicketStatus, TicketVerdict,
+    AlpnVerdict, ClientHello, HelloVerdict, ServerEvents, SniVerdict, StateChange, TicketStatus,
+    TicketVerdict,
 };
 use crate::ossl::ctx::SslCtxRef;
 use crate::ossl::session::{Binding, Session, SessionRef};
@@ -118,8 +119,9 @@ impl ServerEvents for Events {
             StateChange::Finished => {
                 log!(server, Trace3, "OpenSSL: Handshake: done");
                 let (version, cipher) = (ssl.version_name(), ssl.cipher());
-                let (name, used, all) =
-                    cipher.map_or(("NONE".to_owned(), 0, 0), |cipher| (cipher.name, cipher.bits, cipher.algorithm_bits));
+                let (name, used, all) = cipher.map_or(("NONE".to_owned(), 0, 0), |cipher| {
+                    (cipher.name, cipher.bits, cipher.algorithm_bits)
+                });
                 log!(state.conn(), Debug, "AH02041: Protocol: {version}, Cipher: {name} ({used}/{all} bits)");
             }
         }
@@ -148,7 +150,11 @@ fn select_vhost(state: &ConnState, ssl: &SslRef, name: Option<&str>) {
     }
     let conn = state.conn();
     let Some(name) = name else {
-        log!(conn, Debug, "AH02645: Server name not provided via TLS extension (using default/first virtual host)");
+        log!(
+            conn,
+            Debug,
+            "AH02645: Server name not provided via TLS extension (using default/first virtual host)"
+        );
         state.searched.set(Some(false));
         return;
     };
@@ -163,13 +169,16 @@ fn select_vhost(state: &ConnState, ssl: &SslRef, name: Option<&str>) {
     });
     state.searched.set(Some(found.is_some()));
     let Some(slot) = found else {
-        log!(conn, Debug,
-            "AH02044: No matching SSL virtual host for servername {name} found (using default/first virtual host)");
+        log!(
+            conn,
+            Debug,
+            "AH02044: No matching SSL virtual host for servername {name} found (using default/first virtual host)"
+        );
         return;
     };
     log!(conn, Debug, "AH02043: SSL virtual host for servername {name} found");
     let server = slot.get();
-    state.set_server(server);
+    state.shared.set_server(server);
     if let Some(vhost) = Vhost::of(server) {
         apply(state, ssl, vhost);
     }
@@ -199,7 +208,9 @@ fn is_named(server: Server<'_>, name: &CStr) -> bool {
     let same = |other: &CStr| other.to_bytes().eq_ignore_ascii_case(name.to_bytes());
     same(server.hostname())
         || server.aliases().is_some_and(|aliases| aliases.iter().any(same))
-        || server.wild_aliases().is_some_and(|aliases| aliases.iter().any(|alias| wildcard_matches(name, alias)))
+        || server
+            .wild_aliases()
+            .is_some_and(|aliases| aliases.iter().any(|alias| wildcard_matches(name, alias)))
 }
 
 /// Chooses among the protocols a client offers (ALPN, RFC 7301).
@@ -237,7 +248,12 @@ fn negotiate(state: &ConnState, offered: &[u8]) -> AlpnVerdict {
 }
 
 /// httpd's choice: the `Protocols` of the vhost and the modules that propose.
-fn choose<'c>(state: &'c ConnState, conn: Conn<'c>, offered: &[u8], names: &[Range<usize>]) -> Option<&'c CStr> {
+fn choose<'c>(
+    state: &'c ConnState,
+    conn: Conn<'c>,
+    offered: &[u8],
+    names: &[Range<usize>],
+) -> Option<&'c CStr> {
     let array = Strings::new(conn.pool())?;
     for range in names {
         array.push(conn.pool().text(&offered[range.clone()]));
@@ -276,7 +292,7 @@ mod tests {
     #[test]
     fn offers_are_split() {
         assert_eq!(split_offer(b"\x02h2\x08http/1.1"), Ok(vec![1..3, 4..12]));
-        assert_eq!(split_offer(b"\x00"), Ok(vec![1..1]));
+        assert_eq!(split_offer(b"\x00"), Ok(std::iter::once(1..1).collect()));
         assert_eq!(split_offer(b""), Err(OfferError::Empty));
         assert_eq!(split_offer(b"\x03h2"), Err(OfferError::Overlong));
         assert_eq!(split_offer(b"\x02h2\xff"), Err(OfferError::Overlong));

@@ -3,11 +3,10 @@
 use super::connection::ConnState;
 use super::{input, output};
 use crate::apr::{Brigade, Status};
-use crate::guard::entry_point;
-use crate::httpd::filter::{self, Filter, ReadRequest};
 use crate::httpd::Conn;
+use crate::httpd::filter::{self, Filter, ReadRequest};
 use crate::sys;
-use std::ffi::{CStr, c_void};
+use std::ffi::CStr;
 
 /// The TLS engine, in both directions.
 const TLS: &CStr = c"SSL/TLS Filter";
@@ -33,13 +32,12 @@ pub struct Pair<'c> {
     pub output: Filter<'c>,
 }
 
-/// Adds the filters to a new connection. Their context is NULL: they find the
+/// Adds the filters to a new connection. They find the
 /// state through the connection.
 pub fn add(conn: Conn<'_>) -> Option<Pair<'_>> {
-    let none = std::ptr::null_mut::<c_void>();
-    filter::add_output(conn, COALESCING_AS_REGISTERED, none)?;
-    let output = filter::add_output(conn, TLS, none)?;
-    let input = filter::add_input(conn, TLS, none)?;
+    filter::add_output(conn, COALESCING_AS_REGISTERED)?;
+    let output = filter::add_output(conn, TLS)?;
+    let input = filter::add_input(conn, TLS)?;
     Some(Pair { input, output })
 }
 

@@ -3,6 +3,7 @@
 
 use super::connection::ConnState;
 use super::report;
+use super::shared::Established;
 use super::wire::Waiting;
 use crate::apr::Status;
 use crate::httpd::Level;
@@ -35,6 +36,7 @@ pub fn drive(state: &ConnState, waiting: Waiting) -> Result<(), Status> {
 fn established(state: &ConnState, ssl: &Ssl) -> Result<(), Status> {
     state.move_on(Event::Hello);
     state.move_on(Event::Established);
+    state.shared.establish(Established::of(ssl));
     if ssl.is_tls13() {
         // Session tickets: nobody waits for them, so they share the trip of
         // the first response.
@@ -54,20 +56,30 @@ fn stop(state: &ConnState, stopped: Stopped) -> Result<(), Status> {
     let (status, number) = (below, stopped.number());
     let status = match stopped {
         Stopped::HttpRequest(errors) => {
-            log!(conn, Info, "AH01996: SSL handshake failed: HTTP spoken on HTTPS port; trying to send HTML error page");
+            log!(
+                conn,
+                Info,
+                "AH01996: SSL handshake failed: HTTP spoken on HTTPS port; trying to send HTML error page"
+            );
             report::library_errors(server.get(), Level::Info, &errors);
             speak_plain_http(state);
             return Ok(());
         }
         Stopped::Closed | Stopped::Eof => {
-            conn.log_status(Level::Info, Status::EOF, format_args!("AH02006: SSL handshake stopped: connection was closed"));
+            conn.log_status(
+                Level::Info,
+                Status::EOF,
+                format_args!("AH02006: SSL handshake stopped: connection was closed"),
+            );
             Status::EOF
         }
         Stopped::Io => {
             conn.log_status(
                 Level::Debug,
                 status,
-                format_args!("AH02007: SSL handshake interrupted by system [Hint: Stop button pressed in browser?!]"),
+                format_args!(
+                    "AH02007: SSL handshake interrupted by system [Hint: Stop button pressed in browser?!]"
+                ),
             );
             if status.is_success() { Status::EGENERAL } else { status }
         }
@@ -95,7 +107,12 @@ pub fn abort(state: &ConnState) {
         let _ = state.wire.send(Waiting::Block);
     }
     let id = state.vhost_id();
-    log!(conn, Info, "AH01998: Connection closed to child {} with abortive shutdown (server {id})", conn.id());
+    log!(
+        conn,
+        Info,
+        "AH01998: Connection closed to child {} with abortive shutdown (server {id})",
+        conn.id()
+    );
     state.end();
     state.wire.discard();
     conn.abort();

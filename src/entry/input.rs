@@ -57,7 +57,12 @@ pub fn read(state: &ConnState, filter: Filter<'_>, into: &mut Brigade<'_>, reque
 }
 
 /// After the TLS part: the made-up request, or whatever comes from below.
-fn without_tls(state: &ConnState, filter: Filter<'_>, into: &mut Brigade<'_>, request: ReadRequest) -> Status {
+fn without_tls(
+    state: &ConnState,
+    filter: Filter<'_>,
+    into: &mut Brigade<'_>,
+    request: ReadRequest,
+) -> Status {
     let feeds = !matches!(request.mode, Mode::Init | Mode::Speculative);
     if let Some(made_up) = state.plain_http.get().filter(|_| feeds) {
         let (bytes, next) = made_up.feed();

@@ -1,15 +1,15 @@
 //! httpd's hooks and where they stand; start-up, and connections' beginnings.
 
-use super::config::ServerConf;
 use super::connection::ConnState;
+use super::shared::Shared;
 use super::vhost::Vhost;
 use super::wire::{Waiting, Wire};
 use super::{cache, events, filters, handshake, request, start, vars};
 use crate::apr::Pool;
-use crate::guard::{self, entry_point};
+use crate::guard;
 use crate::httpd::hook::{Modules, NONE, Order, answer};
 use crate::httpd::log::{self, LogTarget, log};
-use crate::httpd::{Conn, Level, Server, mutex, optional};
+use crate::httpd::{Conn, Level, Server, mutex};
 use crate::ossl::ssl::Ssl;
 use crate::sys;
 use std::ffi::{c_int, c_void};
@@ -158,15 +158,6 @@ entry_point! {
     {
         // SAFETY: core passes a live connection, or NULL.
         let Some(conn) = (unsafe { Conn::from_raw(conn) }) else { return answer::DECLINED };
-        match ConnState::of_primary(conn).and_then(ConnState::ssl) {
-            Some(_) => answer::OK,
-            None => answer::DECLINED,
-        }
+        if Shared::of(conn).is_some() { answer::OK } else { answer::DECLINED }
     }
-}
-
-/// The configuration of the main server.
-#[must_use]
-pub fn main_conf(main: Server<'_>) -> Option<&ServerConf> {
-    ServerConf::of(main)
 }

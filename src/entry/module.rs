@@ -31,6 +31,7 @@ pub static mut ssl_module: sys::module = sys::module {
 /// The key to this module's data in httpd's configuration vectors.
 #[must_use]
 pub fn handle() -> Module {
+    let record = &raw const ssl_module;
     // SAFETY: the static record of this module.
-    unsafe { Module::from_raw(&raw const ssl_module) }
+    unsafe { Module::from_raw(record) }
 }

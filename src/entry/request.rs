@@ -1,15 +1,15 @@
 //! The hooks that see a request first.
 
 use super::connection::ConnState;
+use super::shared::Shared;
 use super::shutdown;
 use super::vhost::Vhost;
-use crate::guard::entry_point;
-use crate::httpd::Request;
+use crate::apr::pool::c_string;
+use crate::httpd::Level;
 use crate::httpd::hook::answer;
 use crate::httpd::log::{LogTarget, log};
-use crate::httpd::Level;
+use crate::httpd::{Request, Server};
 use crate::io::plain_http;
-use crate::apr::pool::c_string;
 use crate::policy::vhost as sni_policy;
 use crate::sys;
 use std::ffi::{c_char, c_int};
@@ -20,7 +20,7 @@ entry_point! {
     {
         // SAFETY: core passes a live request.
         let request = unsafe { Request::from_raw(request) };
-        match request.and_then(ConnState::of_request) {
+        match request.and_then(Shared::of_request) {
             Some(_) => c"https".as_ptr(),
             None => std::ptr::null(),
         }
@@ -33,7 +33,7 @@ entry_point! {
     {
         // SAFETY: core passes a live request.
         let request = unsafe { Request::from_raw(request) };
-        if request.and_then(ConnState::of_request).is_some() { 443 } else { 0 }
+        if request.and_then(Shared::of_request).is_some() { 443 } else { 0 }
     }
 }
 
@@ -43,27 +43,25 @@ entry_point! {
     {
         // SAFETY: core passes a live request that belongs to this thread.
         let Some(request) = (unsafe { Request::from_raw(request) }) else { return answer::DECLINED };
-        let Some(state) = ConnState::of_primary(request.conn()) else { return answer::DECLINED };
         if !request.is_initial() {
             return answer::DECLINED;
         }
-        if state.plain_http.get().is_some() && state.ssl().is_none() {
-            return refuse_plain_http(state, request);
+        if let Some(answer) = refuse_plain_http(request) {
+            return answer;
         }
-        if state.ssl().is_none() {
-            return answer::DECLINED;
-        }
-        shutdown::choose(state, request);
-        count(state, request);
-        check_host(state, request)
+        let Some(shared) = Shared::of(request.conn()) else { return answer::DECLINED };
+        shutdown::choose(shared, request);
+        announce(shared, request);
+        check_host(shared, request)
     }
 }
 
 /// Plain HTTP on a TLS port: the page says so.
-fn refuse_plain_http(state: &ConnState, request: Request<'_>) -> c_int {
-    state.plain_http.set(None);
+fn refuse_plain_http(request: Request<'_>) -> Option<c_int> {
+    let state = ConnState::of(request.conn())?;
+    state.plain_http.take()?;
     note_error(request, plain_http::HINT);
-    answer::BAD_REQUEST
+    Some(answer::BAD_REQUEST)
 }
 
 /// Text for the error page.
@@ -74,22 +72,23 @@ fn note_error(request: Request<'_>, text: &str) {
 }
 
 /// AH02034, for servers that log at debug.
-fn count(state: &ConnState, request: Request<'_>) {
-    let number = state.requests.get() + 1;
-    state.requests.set(number);
-    if request.logs(Level::Debug) {
-        let (child, id) = (request.conn().id(), state.vhost_id());
-        let which = if number == 1 { "Initial (No.1)".to_owned() } else { format!("Subsequent (No.{number})") };
-        log!(request, Debug, "AH02034: {which} HTTPS request received for child {child} (server {id})");
+fn announce(shared: &Shared, request: Request<'_>) {
+    if !request.logs(Level::Debug) {
+        return;
     }
+    let (child, id) = (request.conn().id(), shared.vhost_id());
+    let which = match request.conn().keepalives() {
+        ..=0 => "Initial (No.1)".to_owned(),
+        before => format!("Subsequent (No.{})", before + 1),
+    };
+    log!(request, Debug, "AH02034: {which} HTTPS request received for child {child} (server {id})");
 }
 
 /// Compares the vhost of the handshake with that of the request.
-fn check_host(state: &ConnState, request: Request<'_>) -> c_int {
-    let Some(ssl) = state.ssl() else { return answer::DECLINED };
-    let slot = state.server();
+fn check_host(shared: &Shared, request: Request<'_>) -> c_int {
+    let slot = shared.server();
     let (handshake, wanted) = (slot.get(), request.server());
-    let sni = ssl.server_name();
+    let sni = shared.established().and_then(|established| established.server_name.as_deref());
     let same = handshake.same(wanted);
     if same && sni.is_some() && request.hostname().is_some() {
         return answer::DECLINED;
@@ -101,14 +100,18 @@ fn check_host(state: &ConnState, request: Request<'_>) -> c_int {
         forward_proxy: request.is_forward_proxy(),
         name_based: request.conn().master().unwrap_or(request.conn()).is_name_based(),
         strict_sni: strict(handshake) || strict(wanted),
-        compatible: same || compatible(state, wanted),
+        compatible: same || compatible(handshake, wanted),
     };
     let hostname = request.hostname().unwrap_or_default().to_string_lossy();
     match sni_policy::check(&facts) {
         sni_policy::Verdict::Serve => answer::DECLINED,
         sni_policy::Verdict::NoHostname => {
             let sni = sni.unwrap_or_default();
-            log!(request, Error, "AH02031: Hostname {sni} provided via SNI, but no hostname provided in HTTP request");
+            log!(
+                request,
+                Error,
+                "AH02031: Hostname {sni} provided via SNI, but no hostname provided in HTTP request"
+            );
             answer::BAD_REQUEST
         }
         sni_policy::Verdict::NoServerName => {
@@ -118,12 +121,18 @@ fn check_host(state: &ConnState, request: Request<'_>) -> c_int {
         }
         sni_policy::Verdict::Misdirected => {
             let (name, how) = match &sni {
-                Some(sni) => (sni.clone(), "provided via SNI"),
-                None => (handshake.hostname().to_string_lossy().into_owned(), "(default host as no SNI was provided)"),
+                Some(sni) => ((*sni).to_owned(), "provided via SNI"),
+                None => (
+                    handshake.hostname().to_string_lossy().into_owned(),
+                    "(default host as no SNI was provided)",
+                ),
             };
             let policy = sni_policy::Policy::Secure.name();
-            log!(request, Error,
-                "AH02032: Hostname {name} {how} and hostname {hostname} provided via HTTP have no compatible SSL setup for policy '{policy}'");
+            log!(
+                request,
+                Error,
+                "AH02032: Hostname {name} {how} and hostname {hostname} provided via HTTP have no compatible SSL setup for policy '{policy}'"
+            );
             answer::MISDIRECTED
         }
     }
@@ -131,12 +140,8 @@ fn check_host(state: &ConnState, request: Request<'_>) -> c_int {
 
 /// Whether a request for `wanted` may be served on a connection whose
 /// handshake was made with the parameters of another vhost.
-fn compatible(state: &ConnState, wanted: crate::httpd::Server<'_>) -> bool {
-    let slot = state.server();
-    let (Some(ours), Some(theirs)) = (Vhost::of(slot.get()), Vhost::of(wanted)) else { return false };
+fn compatible(handshake: Server<'_>, wanted: Server<'_>) -> bool {
+    let (Some(ours), Some(theirs)) = (Vhost::of(handshake), Vhost::of(wanted)) else { return false };
     let (Some(ours), Some(theirs)) = (&ours.tls, &theirs.tls) else { return false };
-    sni_policy::Policy::Secure.allows(
-        (&ours.identity, &ours.auth),
-        (&theirs.identity, &theirs.auth),
-    )
+    sni_policy::Policy::Secure.allows((&ours.identity, &ours.auth), (&theirs.identity, &theirs.auth))
 }

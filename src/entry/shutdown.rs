@@ -1,6 +1,7 @@
 //! The end of a TLS connection.
 
-use super::connection::{ConnState, ShutdownType};
+use super::connection::ConnState;
+use super::shared::{Shared, ShutdownType};
 use super::wire::Waiting;
 use crate::httpd::Request;
 use crate::httpd::log::log;
@@ -16,7 +17,7 @@ const ATTEMPTS: usize = 4;
 /// made us close.
 pub fn close(state: &ConnState, ssl: &Ssl) {
     state.move_on(Event::Close);
-    let kind = state.shutdown.get().unwrap_or(ShutdownType::Standard);
+    let kind = state.shared.shutdown();
     // What is marked as done already is neither sent nor waited for.
     ssl.set_close_flags(match kind {
         ShutdownType::Standard => CloseFlags::RECEIVED,
@@ -37,13 +38,25 @@ pub fn close(state: &ConnState, ssl: &Ssl) {
     let (id, child) = (state.vhost_id(), conn.id());
     match kind {
         ShutdownType::Standard => {
-            log!(conn, Debug, "AH02001: Connection closed to child {child} with standard shutdown (server {id})");
+            log!(
+                conn,
+                Debug,
+                "AH02001: Connection closed to child {child} with standard shutdown (server {id})"
+            );
         }
         ShutdownType::Unclean => {
-            log!(conn, Debug, "AH01999: Connection closed to child {child} with unclean shutdown (server {id})");
+            log!(
+                conn,
+                Debug,
+                "AH01999: Connection closed to child {child} with unclean shutdown (server {id})"
+            );
         }
         ShutdownType::Accurate => {
-            log!(conn, Debug, "AH02000: Connection closed to child {child} with accurate shutdown (server {id})");
+            log!(
+                conn,
+                Debug,
+                "AH02000: Connection closed to child {child} with accurate shutdown (server {id})"
+            );
         }
     }
     state.end();
@@ -51,14 +64,13 @@ pub fn close(state: &ConnState, ssl: &Ssl) {
 
 /// Takes the kind of shutdown from the environment of the first request: the
 /// first variable that begins with `ssl-` decides.
-pub fn choose(state: &ConnState, request: Request<'_>) {
-    if state.shutdown.get().is_some() {
-        return;
-    }
-    let named = request.environment().and_then(|environment| {
-        environment.iter().map(|(name, _)| name.to_bytes()).find(|name| name.starts_with(b"ssl-"))
+pub fn choose(shared: &Shared, request: Request<'_>) {
+    shared.choose_shutdown(|| {
+        let named = request.environment().and_then(|environment| {
+            environment.iter().map(|(name, _)| name.to_bytes()).find(|name| name.starts_with(b"ssl-"))
+        });
+        kind_of(named.unwrap_or_default())
     });
-    state.shutdown.set(Some(kind_of(named.unwrap_or_default())));
 }
 
 /// The kind of shutdown that the name of an environment variable asks for.

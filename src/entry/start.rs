@@ -14,7 +14,6 @@ use super::vhost::Vhost;
 use crate::apr::Pool;
 use crate::config::cache_spec::CacheSpec;
 use crate::config::vhost_id::vhost_id;
-use crate::guard::entry_point;
 use crate::httpd::command::is_first_pass;
 use crate::httpd::hook::answer;
 use crate::httpd::log::log;
@@ -85,8 +84,11 @@ fn start(pool: Pool<'_>, main: Server<'_>) -> Result<(), Failed> {
         let conf = ServerConf::of(server).ok_or(Failed)?;
         tie(&vhost);
         if conf.vhost.set(vhost).is_err() {
-            log!(server, Emerg,
-                "AH02569: Illegal attempt to re-initialise SSL for server (SSLEngine On should go in the VirtualHost, not in global scope.)");
+            log!(
+                server,
+                Emerg,
+                "AH02569: Illegal attempt to re-initialise SSL for server (SSLEngine On should go in the VirtualHost, not in global scope.)"
+            );
             return Err(Failed);
         }
     }
@@ -131,9 +133,13 @@ fn tie(vhost: &Arc<Vhost>) {
 fn check_library(main: Server<'_>) {
     let (running, built) = (lib::version_number(), lib::BUILD_NUMBER);
     if running < built {
-        log!(main, Warn,
+        log!(
+            main,
+            Warn,
             "AH01882: Init: this version of mod_ssl was compiled against a newer library ({} ({}), version currently loaded is 0x{running:X}) - may result in undefined or erroneous behavior",
-            lib::BUILD_TEXT, lib::version_text());
+            lib::BUILD_TEXT,
+            lib::version_text()
+        );
     }
 }
 
@@ -199,10 +205,18 @@ fn check_port(server: Server<'_>) {
     let id = &vhost.id;
     match (server.port(), &vhost.tls) {
         (80, Some(_)) => {
-            log!(server, Warn, "AH01915: Init: ({id}) You configured HTTPS(443) on the standard HTTP(80) port!");
+            log!(
+                server,
+                Warn,
+                "AH01915: Init: ({id}) You configured HTTPS(443) on the standard HTTP(80) port!"
+            );
         }
         (443, None) => {
-            log!(server, Warn, "AH01916: Init: ({id}) You configured HTTP(80) on the standard HTTPS(443) port!");
+            log!(
+                server,
+                Warn,
+                "AH01916: Init: ({id}) You configured HTTP(80) on the standard HTTPS(443) port!"
+            );
         }
         _ => {}
     }
@@ -211,17 +225,30 @@ fn check_port(server: Server<'_>) {
 /// The token in the Server header and the line about versions.
 fn announce(pool: Pool<'_>, main: Server<'_>) {
     version::add_component(pool, &version::library(&lib::version_text()));
-    log!(main, Info, "AH01876: {} compiled against Server: {}, Library: {}",
-        version::module(), version::server(), version::library(lib::BUILD_TEXT));
+    log!(
+        main,
+        Info,
+        "AH01876: {} compiled against Server: {}, Library: {}",
+        version::module(),
+        version::server(),
+        version::library(lib::BUILD_TEXT)
+    );
 }
 
 /// The last line of most failures: in the main log, where it points to the log
 /// that has the reason.
 fn fatal<T>(main: Server<'_>, server: Server<'_>) -> Result<T, Failed> {
-    match server.error_log_name().filter(|_| server.is_virtual() && server.error_log_name() != main.error_log_name()) {
+    match server
+        .error_log_name()
+        .filter(|_| server.is_virtual() && server.error_log_name() != main.error_log_name())
+    {
         Some(log_name) => {
             let path = version::server_root_relative(log_name);
-            log!(main, Emerg, "AH02311: Fatal error initialising mod_ssl, exiting. See {path} for more information");
+            log!(
+                main,
+                Emerg,
+                "AH02311: Fatal error initialising mod_ssl, exiting. See {path} for more information"
+            );
         }
         None => log!(main, Emerg, "AH02312: Fatal error initialising mod_ssl, exiting."),
     }

@@ -11,8 +11,8 @@
 
 use crate::apr::brigade::Bucket;
 use crate::apr::{Block, Brigade, Kind, Status};
-use crate::httpd::filter::{FilterSlot, ReadRequest};
 use crate::httpd::conn::ConnSlot;
+use crate::httpd::filter::{FilterSlot, ReadRequest};
 use crate::httpd::{Conn, Filter};
 use crate::io::output::{RECORD, RECORD_OVERHEAD};
 use crate::ossl::bio::{Io, Transport};

@@ -101,6 +101,12 @@ impl<'c> Conn<'c> {
         self.rec().outgoing != 0
     }
 
+    /// How many requests it has carried before the current one.
+    #[must_use]
+    pub fn keepalives(self) -> i64 {
+        i64::from(self.rec().keepalives)
+    }
+
     /// Whether it was given up.
     #[must_use]
     pub fn is_aborted(self) -> bool {
@@ -192,7 +198,10 @@ impl<'c> Conn<'c> {
         // SAFETY: the scoreboard handle belongs to this connection's thread.
         unsafe {
             sys::ap_update_child_status_from_server(
-                handle.cast(), sys::SERVER_BUSY_READ as c_int, self.as_ptr(), server.as_ptr(),
+                handle.cast(),
+                sys::SERVER_BUSY_READ as c_int,
+                self.as_ptr(),
+                server.as_ptr(),
             );
         }
     }
@@ -201,7 +210,9 @@ impl<'c> Conn<'c> {
     /// the order of the configuration, until it says `true`.
     pub fn any_vhost(self, mut visit: impl FnMut(Server<'_>) -> bool) -> bool {
         unsafe extern "C" fn each<F: FnMut(Server<'_>) -> bool>(
-            baton: *mut c_void, _conn: *mut sys::conn_rec, server: *mut sys::server_rec,
+            baton: *mut c_void,
+            _conn: *mut sys::conn_rec,
+            server: *mut sys::server_rec,
         ) -> c_int {
             crate::guard::catch("vhost iteration", 0, || {
                 // SAFETY: the baton is the closure below, alive during the iteration.

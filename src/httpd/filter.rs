@@ -1,10 +1,9 @@
 //! Connection filters.
 
 use super::conn::Conn;
-use crate::apr::pool::text_from;
 use crate::apr::{Brigade, Status};
 use crate::sys;
-use std::ffi::{CStr, c_void};
+use std::ffi::CStr;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
@@ -64,12 +63,6 @@ impl ReadRequest {
     pub fn bytes(count: usize, block: bool) -> Self {
         Self { mode: Mode::Bytes, block, bytes: count, raw_mode: sys::AP_MODE_READBYTES }
     }
-
-    /// Only the handshake.
-    #[must_use]
-    pub fn init() -> Self {
-        Self { mode: Mode::Init, block: true, bytes: 0, raw_mode: sys::AP_MODE_INIT }
-    }
 }
 
 /// A filter in the chain of a connection.
@@ -105,12 +98,6 @@ impl<'f> Filter<'f> {
         unsafe { Conn::from_raw(self.rec().c) }
     }
 
-    /// What was given when it was added.
-    #[must_use]
-    pub fn context(self) -> *mut c_void {
-        self.rec().ctx
-    }
-
     /// Reads from the next filter, towards the network.
     pub fn read_next(self, brigade: &mut Brigade<'_>, request: ReadRequest) -> Status {
         let next = self.rec().next;
@@ -144,12 +131,6 @@ impl FilterSlot {
     }
 }
 
-/// The name by which a filter is registered and found, and its handle.
-pub struct Registration {
-    /// As given to httpd, which keeps it in lower case.
-    pub name: &'static CStr,
-}
-
 /// Registers an output filter for connections (`ap_register_output_filter`).
 pub fn register_output(name: &'static CStr, function: sys::ap_out_filter_func, kind: sys::ap_filter_type) {
     // SAFETY: the function stays, since the object is never unloaded.
@@ -162,38 +143,22 @@ pub fn register_input(name: &'static CStr, function: sys::ap_in_filter_func, kin
     unsafe { sys::ap_register_input_filter(name.as_ptr(), function, None, kind) };
 }
 
-/// Adds a registered output filter to the chain of `conn`.
-pub fn add_output<'c>(conn: Conn<'c>, name: &CStr, context: *mut c_void) -> Option<Filter<'c>> {
+/// Adds a registered output filter to the chain of `conn`, without a context.
+pub fn add_output<'c>(conn: Conn<'c>, name: &CStr) -> Option<Filter<'c>> {
     let none = std::ptr::null_mut();
+    let context = std::ptr::null_mut();
     // SAFETY: the connection is alive; there is no request.
     let raw = unsafe { sys::ap_add_output_filter(name.as_ptr(), context, none, conn.as_ptr()) };
     // SAFETY: the new filter lives in the connection's pool.
     unsafe { Filter::from_raw(raw) }
 }
 
-/// Adds a registered input filter to the chain of `conn`.
-pub fn add_input<'c>(conn: Conn<'c>, name: &CStr, context: *mut c_void) -> Option<Filter<'c>> {
+/// Adds a registered input filter to the chain of `conn`, without a context.
+pub fn add_input<'c>(conn: Conn<'c>, name: &CStr) -> Option<Filter<'c>> {
     let none = std::ptr::null_mut();
+    let context = std::ptr::null_mut();
     // SAFETY: the connection is alive; there is no request.
     let raw = unsafe { sys::ap_add_input_filter(name.as_ptr(), context, none, conn.as_ptr()) };
     // SAFETY: the new filter lives in the connection's pool.
     unsafe { Filter::from_raw(raw) }
-}
-
-/// Reads through the whole input chain of `conn`, as a protocol module would.
-pub fn read_chain(conn: Conn<'_>, brigade: &mut Brigade<'_>, request: ReadRequest) -> Status {
-    // SAFETY: the connection is alive, and so is its chain.
-    let first = unsafe { (*conn.as_ptr()).input_filters };
-    let block = if request.block { sys::APR_BLOCK_READ } else { sys::APR_NONBLOCK_READ };
-    // SAFETY: as above.
-    Status(unsafe { sys::ap_get_brigade(first, brigade.as_ptr(), request.raw_mode, block, request.bytes as i64) })
-}
-
-/// The name of a filter's registration, in lower case.
-#[must_use]
-pub fn name_of<'f>(filter: Filter<'f>) -> Option<&'f CStr> {
-    // SAFETY: every filter has a record that lives as long as the registration.
-    let record = unsafe { filter.rec().frec.as_ref() }?;
-    // SAFETY: as above.
-    unsafe { text_from(record.name) }
 }

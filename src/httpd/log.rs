@@ -90,7 +90,14 @@ impl LogTarget for Server<'_> {
         // SAFETY: the format takes one C string, which is given; the server is alive.
         unsafe {
             sys::ap_log_error_(
-                file.as_ptr(), line, index, level, status.0, self.as_ptr(), FORMAT.as_ptr(), text.as_ptr(),
+                file.as_ptr(),
+                line,
+                index,
+                level,
+                status.0,
+                self.as_ptr(),
+                FORMAT.as_ptr(),
+                text.as_ptr(),
             );
         }
     }
@@ -107,7 +114,14 @@ impl LogTarget for Conn<'_> {
         // SAFETY: the format takes one C string, which is given; the connection is alive.
         unsafe {
             sys::ap_log_cerror_(
-                file.as_ptr(), line, index, level, status.0, self.as_ptr(), FORMAT.as_ptr(), text.as_ptr(),
+                file.as_ptr(),
+                line,
+                index,
+                level,
+                status.0,
+                self.as_ptr(),
+                FORMAT.as_ptr(),
+                text.as_ptr(),
             );
         }
     }
@@ -124,7 +138,14 @@ impl LogTarget for Request<'_> {
         // SAFETY: the format takes one C string, which is given; the request is alive.
         unsafe {
             sys::ap_log_rerror_(
-                file.as_ptr(), line, index, level, status.0, self.as_ptr(), FORMAT.as_ptr(), text.as_ptr(),
+                file.as_ptr(),
+                line,
+                index,
+                level,
+                status.0,
+                self.as_ptr(),
+                FORMAT.as_ptr(),
+                text.as_ptr(),
             );
         }
     }
@@ -133,11 +154,19 @@ impl LogTarget for Request<'_> {
 /// Logs without any server: for the panic boundary.
 pub fn log_anywhere(message: &str) {
     let text = c_string(message);
+    // SAFETY: httpd keeps the main server of the configuration in force there, or NULL.
+    let main = unsafe { sys::ap_server_conf };
     // SAFETY: a NULL server logs to the main log or standard error; one C string is given for the format.
     unsafe {
         sys::ap_log_error_(
-            c"guard.rs".as_ptr(), 0, module_index(), sys::APLOG_CRIT as c_int, 0,
-            sys::ap_server_conf, FORMAT.as_ptr(), text.as_ptr(),
+            c"guard.rs".as_ptr(),
+            0,
+            module_index(),
+            sys::APLOG_CRIT as c_int,
+            0,
+            main,
+            FORMAT.as_ptr(),
+            text.as_ptr(),
         );
     }
 }

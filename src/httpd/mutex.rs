@@ -34,8 +34,13 @@ impl GlobalMutex {
         // SAFETY: name, server and pool are alive.
         let status = unsafe {
             sys::ap_global_mutex_create(
-                &raw mut raw, std::ptr::null_mut(), name.as_ptr(), std::ptr::null(),
-                server.as_ptr(), pool.as_ptr(), 0,
+                &raw mut raw,
+                std::ptr::null_mut(),
+                name.as_ptr(),
+                std::ptr::null(),
+                server.as_ptr(),
+                pool.as_ptr(),
+                0,
             )
         };
         Status(status).ok()?;

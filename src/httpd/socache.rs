@@ -33,7 +33,12 @@ impl SharedCache {
     ///
     /// # Errors
     /// See [`CreateError`].
-    pub fn create(name: &str, args: Option<&str>, temporary: Pool<'_>, pool: Pool<'_>) -> Result<Self, CreateError> {
+    pub fn create(
+        name: &str,
+        args: Option<&str>,
+        temporary: Pool<'_>,
+        pool: Pool<'_>,
+    ) -> Result<Self, CreateError> {
         let Some(provider) = find(name) else {
             return Err(CreateError::Unknown(known_names(temporary)));
         };
@@ -57,7 +62,13 @@ impl SharedCache {
     ///
     /// # Errors
     /// What the provider gives.
-    pub fn init(&self, name: &'static CStr, hints: Hints, server: Server<'_>, pool: Pool<'_>) -> Result<(), Status> {
+    pub fn init(
+        &self,
+        name: &'static CStr,
+        hints: Hints,
+        server: Server<'_>,
+        pool: Pool<'_>,
+    ) -> Result<(), Status> {
         let Some(init) = self.provider.init else { return Ok(()) };
         let hints = sys::ap_socache_hints {
             avg_obj_size: hints.object,
@@ -65,7 +76,10 @@ impl SharedCache {
             expiry_interval: hints.sweep,
         };
         // SAFETY: the instance is alive; the hints are read during the call.
-        Status(unsafe { init(self.instance.as_ptr(), name.as_ptr(), &raw const hints, server.as_ptr(), pool.as_ptr()) }).ok()
+        Status(unsafe {
+            init(self.instance.as_ptr(), name.as_ptr(), &raw const hints, server.as_ptr(), pool.as_ptr())
+        })
+        .ok()
     }
 
     /// Whether calls must hold a mutex between processes.
@@ -78,12 +92,28 @@ impl SharedCache {
     ///
     /// # Errors
     /// What the provider gives.
-    pub fn store(&self, server: Server<'_>, id: &[u8], expiry: i64, data: &mut [u8], pool: Pool<'_>) -> Result<(), Status> {
+    pub fn store(
+        &self,
+        server: Server<'_>,
+        id: &[u8],
+        expiry: i64,
+        data: &mut [u8],
+        pool: Pool<'_>,
+    ) -> Result<(), Status> {
         let Some(store) = self.provider.store else { return Err(Status::ENOTIMPL) };
         let (id_len, len) = (length(id.len())?, length(data.len())?);
         // SAFETY: the instance is alive; id and data are described by their lengths.
         Status(unsafe {
-            store(self.instance.as_ptr(), server.as_ptr(), id.as_ptr(), id_len, expiry, data.as_mut_ptr(), len, pool.as_ptr())
+            store(
+                self.instance.as_ptr(),
+                server.as_ptr(),
+                id.as_ptr(),
+                id_len,
+                expiry,
+                data.as_mut_ptr(),
+                len,
+                pool.as_ptr(),
+            )
         })
         .ok()
     }
@@ -92,12 +122,26 @@ impl SharedCache {
     ///
     /// # Errors
     /// What the provider gives; `NOTFOUND` for a miss.
-    pub fn retrieve(&self, server: Server<'_>, id: &[u8], buffer: &mut [u8], pool: Pool<'_>) -> Result<usize, Status> {
+    pub fn retrieve(
+        &self,
+        server: Server<'_>,
+        id: &[u8],
+        buffer: &mut [u8],
+        pool: Pool<'_>,
+    ) -> Result<usize, Status> {
         let Some(retrieve) = self.provider.retrieve else { return Err(Status::ENOTIMPL) };
         let (id_len, mut len) = (length(id.len())?, length(buffer.len())?);
         // SAFETY: the instance is alive; id and buffer are described by their lengths.
         Status(unsafe {
-            retrieve(self.instance.as_ptr(), server.as_ptr(), id.as_ptr(), id_len, buffer.as_mut_ptr(), &raw mut len, pool.as_ptr())
+            retrieve(
+                self.instance.as_ptr(),
+                server.as_ptr(),
+                id.as_ptr(),
+                id_len,
+                buffer.as_mut_ptr(),
+                &raw mut len,
+                pool.as_ptr(),
+            )
         })
         .ok()?;
         Ok((len as usize).min(buffer.len()))
@@ -111,7 +155,8 @@ impl SharedCache {
         let Some(remove) = self.provider.remove else { return Err(Status::ENOTIMPL) };
         let id_len = length(id.len())?;
         // SAFETY: the instance is alive.
-        Status(unsafe { remove(self.instance.as_ptr(), server.as_ptr(), id.as_ptr(), id_len, pool.as_ptr()) }).ok()
+        Status(unsafe { remove(self.instance.as_ptr(), server.as_ptr(), id.as_ptr(), id_len, pool.as_ptr()) })
+            .ok()
     }
 
     /// Prints the provider's figures for mod_status.
@@ -150,7 +195,8 @@ fn find(name: &str) -> Option<&'static sys::ap_socache_provider_t> {
     let name = c_string(name);
     let (group, version) = (sys::AP_SOCACHE_PROVIDER_GROUP, sys::AP_SOCACHE_PROVIDER_VERSION);
     // SAFETY: looks the names up.
-    let provider = unsafe { sys::ap_lookup_provider(group.as_ptr().cast(), name.as_ptr(), version.as_ptr().cast()) };
+    let provider =
+        unsafe { sys::ap_lookup_provider(group.as_ptr().cast(), name.as_ptr(), version.as_ptr().cast()) };
     // SAFETY: a provider of this group is a static record of a loaded module.
     unsafe { provider.cast::<sys::ap_socache_provider_t>().as_ref() }
 }
@@ -158,14 +204,17 @@ fn find(name: &str) -> Option<&'static sys::ap_socache_provider_t> {
 fn known_names(pool: Pool<'_>) -> Vec<String> {
     let (group, version) = (sys::AP_SOCACHE_PROVIDER_GROUP, sys::AP_SOCACHE_PROVIDER_VERSION);
     // SAFETY: looks the group up; the pool is alive.
-    let list = unsafe { sys::ap_list_provider_names(pool.as_ptr(), group.as_ptr().cast(), version.as_ptr().cast()) };
+    let list =
+        unsafe { sys::ap_list_provider_names(pool.as_ptr(), group.as_ptr().cast(), version.as_ptr().cast()) };
     // SAFETY: an array in the pool, or NULL.
     let Some(list) = (unsafe { list.as_ref() }) else { return Vec::new() };
     let entries: *const sys::ap_list_provider_names_t = list.elts.cast();
     (0..usize::try_from(list.nelts).unwrap_or(0))
         .filter_map(|index| {
             // SAFETY: index is below the number of entries.
-            let entry = unsafe { &*entries.add(index) };
+            let entry = unsafe { entries.add(index) };
+            // SAFETY: as above.
+            let entry = unsafe { &*entry };
             // SAFETY: names live as long as the providers.
             unsafe { text_from(entry.provider_name) }
         })

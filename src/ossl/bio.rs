@@ -67,11 +67,7 @@ impl Bio {
         // SAFETY: the method is complete and lives as long as the process.
         let bio = unsafe { sys::BIO_new(method) };
         let bio = NonNull::new(bio).ok_or_else(error::drain)?;
-        let slot = Box::new(Slot {
-            transport,
-            eof: Cell::new(false),
-            poisoned: Cell::new(false),
-        });
+        let slot = Box::new(Slot { transport, eof: Cell::new(false), poisoned: Cell::new(false) });
         // SAFETY: a BIO of our method has no data yet; `destroy` frees what is put here.
         unsafe { sys::BIO_set_data(bio.as_ptr(), Box::into_raw(slot).cast()) };
         // SAFETY: BIO_new has just made the BIO. Without this flag BIO_read refuses to call us.
@@ -127,10 +123,7 @@ static METHOD: OnceLock<Option<Method>> = OnceLock::new();
 /// The one method table. Made once and never freed: it points at functions of this object, which is
 /// linked so that it stays loaded.
 fn method() -> Option<*const sys::BIO_METHOD> {
-    METHOD
-        .get_or_init(make_method)
-        .as_ref()
-        .map(|method| method.method.as_ptr().cast_const())
+    METHOD.get_or_init(make_method).as_ref().map(|method| method.method.as_ptr().cast_const())
 }
 
 fn make_method() -> Option<Method> {
@@ -218,12 +211,7 @@ unsafe extern "C" fn bio_write(bio: *mut sys::BIO, data: *const c_char, len: c_i
     }
 }
 
-unsafe extern "C" fn bio_ctrl(
-    bio: *mut sys::BIO,
-    cmd: c_int,
-    _num: c_long,
-    _arg: *mut c_void,
-) -> c_long {
+unsafe extern "C" fn bio_ctrl(bio: *mut sys::BIO, cmd: c_int, _num: c_long, _arg: *mut c_void) -> c_long {
     // SAFETY: the method table is that of our BIOs.
     let Some(slot) = (unsafe { slot(bio) }) else {
         return 0;

@@ -117,12 +117,7 @@ pub trait ServerEvents: Sync {
     fn ticket_seal(&self, ssl: &SslRef, session: &SessionRef);
 
     /// A client wants to resume the session in a ticket. Not asked for sessions found by their id.
-    fn ticket_open(
-        &self,
-        ssl: &SslRef,
-        session: &SessionRef,
-        status: TicketStatus,
-    ) -> TicketVerdict;
+    fn ticket_open(&self, ssl: &SslRef, session: &SessionRef, status: TicketStatus) -> TicketVerdict;
 
     /// The handshake took a step; only when asked for.
     fn state_change(&self, ssl: &SslRef, change: StateChange<'_>) {
@@ -151,9 +146,8 @@ pub fn install(ctx: &SslCtxRef, answers: &'static dyn ServerEvents, wanted: Want
     unsafe { sys::SSL_CTX_set_client_hello_cb(raw, Some(trampoline::client_hello), none) };
     let server_name: unsafe extern "C" fn(_, _, _) -> _ = trampoline::server_name;
     // SAFETY: OpenSSL casts it back to its real type before it calls it.
-    let server_name = unsafe {
-        std::mem::transmute::<trampoline::ServerName, unsafe extern "C" fn()>(server_name)
-    };
+    let server_name =
+        unsafe { std::mem::transmute::<trampoline::ServerName, unsafe extern "C" fn()>(server_name) };
     let cmd = ffi::SSL_CTRL_SET_TLSEXT_SERVERNAME_CB;
     // SAFETY: see above; this command takes the function that `server_name` is.
     unsafe { sys::SSL_CTX_callback_ctrl__fixed_rust(raw, cmd, Some(server_name)) };

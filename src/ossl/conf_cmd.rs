@@ -82,8 +82,7 @@ pub fn apply<'c>(
     unsafe { ffi::SSL_CONF_CTX_set_ssl_ctx(context.0.as_ptr(), ctx.as_ptr()) };
     for (index, (command, value)) in commands.enumerate() {
         // SAFETY: all three are alive.
-        let result =
-            unsafe { ffi::SSL_CONF_cmd(context.0.as_ptr(), command.as_ptr(), value.as_ptr()) };
+        let result = unsafe { ffi::SSL_CONF_cmd(context.0.as_ptr(), command.as_ptr(), value.as_ptr()) };
         if result <= 0 {
             return Err(ApplyError::Command(index, error::drain()));
         }

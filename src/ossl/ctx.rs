@@ -354,19 +354,14 @@ pub(super) struct ExSlot {
 
 impl ExSlot {
     pub(super) const fn new(class: c_int) -> Self {
-        ExSlot {
-            class,
-            index: OnceLock::new(),
-        }
+        ExSlot { class, index: OnceLock::new() }
     }
 
     /// Negative if there is no memory.
     pub(super) fn index(&self) -> c_int {
         *self.index.get_or_init(|| {
             // SAFETY: without functions there is nothing that could outlive this object.
-            unsafe {
-                sys::CRYPTO_get_ex_new_index(self.class, 0, ptr::null_mut(), None, None, None)
-            }
+            unsafe { sys::CRYPTO_get_ex_new_index(self.class, 0, ptr::null_mut(), None, None, None) }
         })
     }
 }

@@ -54,20 +54,13 @@ impl LibraryError {
     /// An error of the operating system in the same form, for the same log lines.
     #[must_use]
     pub fn of_system(error: &std::io::Error) -> Self {
-        LibraryError {
-            code: 0,
-            text: error.to_string(),
-            data: None,
-        }
+        LibraryError { code: 0, text: error.to_string(), data: None }
     }
 
     /// The hint for administrators that goes with this error, if there is one.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
-        HINTS
-            .iter()
-            .find(|(pattern, _)| glob(pattern, &self.text))
-            .map(|(_, hint)| *hint)
+        HINTS.iter().find(|(pattern, _)| glob(pattern, &self.text)).map(|(_, hint)| *hint)
     }
 
     /// `SSL Library Error: <text>[ (<data>)][ -- <hint>]`, with control characters escaped.
@@ -98,11 +91,7 @@ impl LibraryError {
         unsafe { ffi::ERR_error_string_n(code, buffer.as_mut_ptr(), buffer.len()) };
         // SAFETY: the call above has put a terminated string into the buffer.
         let text = unsafe { CStr::from_ptr(buffer.as_ptr()) };
-        LibraryError {
-            code,
-            text: text.to_string_lossy().into_owned(),
-            data,
-        }
+        LibraryError { code, text: text.to_string_lossy().into_owned(), data }
     }
 }
 
@@ -131,11 +120,7 @@ pub fn drain() -> Vec<LibraryError> {
 
 /// The error queue as the reason of a failure, if OpenSSL answered with 0 or less.
 pub(super) fn check(answer: impl Into<c_long>) -> Result<(), Vec<LibraryError>> {
-    if answer.into() > 0 {
-        Ok(())
-    } else {
-        Err(drain())
-    }
+    if answer.into() > 0 { Ok(()) } else { Err(drain()) }
 }
 
 /// Empties the calling thread's error queue. Cheap when it is empty already.
@@ -153,13 +138,7 @@ fn pop() -> Option<LibraryError> {
     let mut flags: c_int = 0;
     // SAFETY: ERR_get_error_all takes NULL for what is not wanted, and fills in the other two.
     let code = unsafe {
-        sys::ERR_get_error_all(
-            ptr::null_mut(),
-            ptr::null_mut(),
-            ptr::null_mut(),
-            &mut data,
-            &mut flags,
-        )
+        sys::ERR_get_error_all(ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), &mut data, &mut flags)
     };
     if code == 0 {
         return None;
@@ -181,14 +160,8 @@ fn pop() -> Option<LibraryError> {
 /// OpenSSL 3 no longer prints, so the rows after them repeat their meaning in its words.
 const HINTS: &[(&str, &str)] = &[
     ("*envelope*bad*decrypt*", "wrong pass phrase!?"),
-    (
-        "*CLIENT_HELLO*unknown*protocol*",
-        "speaking not SSL to HTTPS port!?",
-    ),
-    (
-        "*CLIENT_HELLO*http*request*",
-        "speaking HTTP to HTTPS port!?",
-    ),
+    ("*CLIENT_HELLO*unknown*protocol*", "speaking not SSL to HTTPS port!?"),
+    ("*CLIENT_HELLO*http*request*", "speaking HTTP to HTTPS port!?"),
     (
         "*SSL3_READ_BYTES:sslv3*alert*bad*certificate*",
         "Subject CN in certificate not server name or identical to CA!?",
@@ -197,31 +170,13 @@ const HINTS: &[(&str, &str)] = &[
         "*self signed certificate in certificate chain*",
         "Client certificate signed by CA not known to server?",
     ),
-    (
-        "*peer did not return a certificate*",
-        "No CAs known to server for verification?",
-    ),
-    (
-        "*no shared cipher*",
-        "Too restrictive SSLCipherSuite or using DSA server certificate?",
-    ),
-    (
-        "*no start line*",
-        "Bad file contents or format - or even just a forgotten SSLCertificateKeyFile?",
-    ),
-    (
-        "*bad password read*",
-        "You entered an incorrect pass phrase!?",
-    ),
-    (
-        "*bad mac decode*",
-        "Browser still remembered details of a re-created server certificate?",
-    ),
+    ("*peer did not return a certificate*", "No CAs known to server for verification?"),
+    ("*no shared cipher*", "Too restrictive SSLCipherSuite or using DSA server certificate?"),
+    ("*no start line*", "Bad file contents or format - or even just a forgotten SSLCertificateKeyFile?"),
+    ("*bad password read*", "You entered an incorrect pass phrase!?"),
+    ("*bad mac decode*", "Browser still remembered details of a re-created server certificate?"),
     ("*:Provider routines:*bad decrypt*", "wrong pass phrase!?"),
-    (
-        "*:SSL routines:*http request*",
-        "speaking HTTP to HTTPS port!?",
-    ),
+    ("*:SSL routines:*http request*", "speaking HTTP to HTTPS port!?"),
     (
         "*:SSL routines:*alert bad certificate*",
         "Subject CN in certificate not server name or identical to CA!?",
@@ -267,11 +222,7 @@ mod tests {
     use super::*;
 
     fn error(text: &str) -> LibraryError {
-        LibraryError {
-            code: 0,
-            text: text.to_owned(),
-            data: None,
-        }
+        LibraryError { code: 0, text: text.to_owned(), data: None }
     }
 
     #[test]
@@ -301,15 +252,9 @@ mod tests {
                 "error:0A0000C1:SSL routines::no shared cipher",
                 Some("Too restrictive SSLCipherSuite or using DSA server certificate?"),
             ),
-            (
-                "error:0A00009C:SSL routines::http request",
-                Some("speaking HTTP to HTTPS port!?"),
-            ),
+            ("error:0A00009C:SSL routines::http request", Some("speaking HTTP to HTTPS port!?")),
             ("error:0A00009B:SSL routines::https proxy request", None),
-            (
-                "error:1C800064:Provider routines::bad decrypt",
-                Some("wrong pass phrase!?"),
-            ),
+            ("error:1C800064:Provider routines::bad decrypt", Some("wrong pass phrase!?")),
             (
                 "error:0A000412:SSL routines::sslv3 alert bad certificate",
                 Some("Subject CN in certificate not server name or identical to CA!?"),
@@ -320,23 +265,15 @@ mod tests {
             ),
             (
                 "error:0480006C:PEM routines::no start line",
-                Some(
-                    "Bad file contents or format - or even just a forgotten SSLCertificateKeyFile?",
-                ),
+                Some("Bad file contents or format - or even just a forgotten SSLCertificateKeyFile?"),
             ),
             (
                 "error:0A0000C7:SSL routines::peer did not return a certificate",
                 Some("No CAs known to server for verification?"),
             ),
-            (
-                "error:0A0000C7:SSL routines::PEER DID NOT RETURN A CERTIFICATE",
-                None,
-            ),
+            ("error:0A0000C7:SSL routines::PEER DID NOT RETURN A CERTIFICATE", None),
             ("error:0A00010B:SSL routines::wrong version number", None),
-            (
-                "error:0A000086:SSL routines::certificate verify failed",
-                None,
-            ),
+            ("error:0A000086:SSL routines::certificate verify failed", None),
         ] {
             assert_eq!(error(text).hint(), hint, "{text}");
         }
@@ -381,16 +318,10 @@ mod tests {
         let ctx = crate::ossl::ctx::SslCtx::server().unwrap();
         let file = c"/nonexistent/file";
         // SAFETY: the context is alive, the path is a C string.
-        let done =
-            unsafe { sys::SSL_CTX_load_verify_locations(ctx.as_ptr(), file.as_ptr(), ptr::null()) };
+        let done = unsafe { sys::SSL_CTX_load_verify_locations(ctx.as_ptr(), file.as_ptr(), ptr::null()) };
         assert_eq!(done, 0);
         let errors = drain();
-        assert!(
-            errors
-                .iter()
-                .any(|error| error.to_line().contains("/nonexistent/file")),
-            "{errors:?}"
-        );
+        assert!(errors.iter().any(|error| error.to_line().contains("/nonexistent/file")), "{errors:?}");
         let stack = openssl::x509::X509::from_pem(b"garbage").unwrap_err();
         assert!(from_stack(&stack)[0].is_no_start_line());
     }

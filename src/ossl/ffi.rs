@@ -1,27 +1,18 @@
 //! Functions and constants of OpenSSL that `openssl-sys` does not declare; prototypes of 3.0, unchanged up
 //! to 3.6.
-#![expect(
-    unreachable_pub,
-    reason = "declarations, written like those of openssl-sys"
-)]
 
+use super::x509::Asn1Type;
 use libc::{c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void, size_t};
 use openssl_sys::{
-    ASN1_OBJECT, BIO, EVP_PKEY, SSL, SSL_CTX, SSL_SESSION, X509, pem_password_cb, stack_st_X509,
+    self as o, ASN1_OBJECT, BIO, EVP_PKEY, SSL, SSL_CTX, SSL_SESSION, X509, pem_password_cb, stack_st_X509,
 };
 
 /// Opaque: SSL_CONF_CTX.
 pub enum SslConfCtx {}
 
 pub type TicketSeal = unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int;
-pub type TicketOpen = unsafe extern "C" fn(
-    *mut SSL,
-    *mut SSL_SESSION,
-    *const c_uchar,
-    size_t,
-    c_int,
-    *mut c_void,
-) -> c_int;
+pub type TicketOpen =
+    unsafe extern "C" fn(*mut SSL, *mut SSL_SESSION, *const c_uchar, size_t, c_int, *mut c_void) -> c_int;
 pub type InfoCallback = unsafe extern "C" fn(*const SSL, c_int, c_int);
 
 pub const SSL_CTRL_SET_TLSEXT_SERVERNAME_CB: c_int = 53;
@@ -106,6 +97,40 @@ unsafe extern "C" {
     pub fn SSL_SESSION_get_compress_id(session: *const SSL_SESSION) -> c_uint;
     pub fn SSL_CTX_get_ciphers(ctx: *const SSL_CTX) -> *mut c_void;
     pub fn SSL_COMP_get_compression_methods() -> *mut c_void;
+    pub fn X509_NAME_print_ex(
+        bio: *mut BIO,
+        name: *const o::X509_NAME,
+        indent: c_int,
+        flags: c_ulong,
+    ) -> c_int;
+    pub fn X509_NAME_oneline(name: *const o::X509_NAME, buffer: *mut c_char, size: c_int) -> *mut c_char;
+    pub fn ASN1_STRING_print_ex(bio: *mut BIO, string: *const o::ASN1_STRING, flags: c_ulong) -> c_int;
+    pub fn GENERAL_NAME_get0_value(name: *const o::GENERAL_NAME, form: *mut c_int) -> *mut c_void;
+    pub fn GENERAL_NAME_get0_otherName(
+        name: *const o::GENERAL_NAME,
+        object: *mut *mut o::ASN1_OBJECT,
+        value: *mut *mut Asn1Type,
+    ) -> c_int;
+    pub fn OBJ_txt2nid(text: *const c_char) -> c_int;
+    pub fn OBJ_create(oid: *const c_char, short: *const c_char, long: *const c_char) -> c_int;
+    pub fn X509_get_X509_PUBKEY(x509: *const X509) -> *mut c_void;
+    pub fn X509_PUBKEY_get0_param(
+        object: *mut *mut o::ASN1_OBJECT,
+        key: *mut *const c_uchar,
+        len: *mut c_int,
+        algorithm: *mut *mut c_void,
+        public: *mut c_void,
+    ) -> c_int;
+    pub fn X509_get_extension_flags(x509: *mut X509) -> u32;
+    pub fn X509_get_pathlen(x509: *mut X509) -> c_long;
+    pub fn X509V3_EXT_print(
+        bio: *mut BIO,
+        extension: *mut o::X509_EXTENSION,
+        flags: c_ulong,
+        indent: c_int,
+    ) -> c_int;
+    pub fn d2i_ASN1_TYPE(out: *mut *mut Asn1Type, at: *mut *const c_uchar, len: c_long) -> *mut Asn1Type;
+    pub fn ASN1_TYPE_free(value: *mut Asn1Type);
     pub fn SSL_CONF_CTX_new() -> *mut SslConfCtx;
     pub fn SSL_CONF_CTX_free(ctx: *mut SslConfCtx);
     pub fn SSL_CONF_CTX_set_flags(ctx: *mut SslConfCtx, flags: c_uint) -> c_uint;
@@ -169,9 +194,6 @@ unsafe extern "C" {
     pub fn SSL_SESSION_is_resumable(session: *const SSL_SESSION) -> c_int;
     pub fn SSL_SESSION_has_ticket(session: *const SSL_SESSION) -> c_int;
     pub fn SSL_SESSION_get_ticket_lifetime_hint(session: *const SSL_SESSION) -> c_ulong;
-    pub fn SSL_SESSION_get0_id_context(
-        session: *const SSL_SESSION,
-        len: *mut c_uint,
-    ) -> *const c_uchar;
+    pub fn SSL_SESSION_get0_id_context(session: *const SSL_SESSION, len: *mut c_uint) -> *const c_uchar;
     pub fn SSL_SESSION_get0_peer(session: *mut SSL_SESSION) -> *mut X509;
 }

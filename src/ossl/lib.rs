@@ -2,11 +2,15 @@
 
 mod md5;
 
+use super::bio::{Io, Transport};
+use super::ctx::SslCtx;
 use super::error::{self, LibraryError};
 use super::ffi;
+use super::ssl::{Ssl, Stopped};
 use openssl::hash::{MessageDigest, hash};
 use openssl_sys as o;
 use std::ffi::CStr;
+use std::mem::MaybeUninit;
 
 /// Prepares what needs preparing, and forgets what that left in the error
 /// queue.
@@ -23,17 +27,12 @@ pub fn version_text() -> String {
     // SAFETY: gives a string constant.
     let text = unsafe { o::OpenSSL_version(o::OPENSSL_VERSION) };
     // SAFETY: as above.
-    unsafe { CStr::from_ptr(text) }
-        .to_string_lossy()
-        .into_owned()
+    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
 }
 
 /// The number of the library at run time.
 #[must_use]
-#[allow(
-    clippy::useless_conversion,
-    reason = "an unsigned long has 32 bits on some systems"
-)]
+#[allow(clippy::useless_conversion, reason = "an unsigned long has 32 bits on some systems")]
 pub fn version_number() -> u64 {
     // SAFETY: a number.
     u64::from(unsafe { o::OpenSSL_version_num() })
@@ -53,24 +52,37 @@ pub const BUILD_NUMBER: u64 = {
 /// The text of the library this object was built with.
 pub const BUILD_TEXT: &str = env!("MOD_SSL_OPENSSL_TEXT");
 
-/// Whether the library has SSL 3.0. Its builds without it have no method for it.
+/// Whether the library has SSL 3.0: whether it would begin a handshake with it.
 #[must_use]
 pub fn has_ssl3() -> bool {
-    let Ok(ctx) = super::ctx::SslCtx::server() else {
-        return false;
+    struct Nowhere;
+    impl Transport for Nowhere {
+        fn read(&self, _: &mut [MaybeUninit<u8>]) -> Io {
+            Io::WouldBlock
+        }
+        fn write(&self, bytes: &[u8]) -> Io {
+            Io::Done(bytes.len())
+        }
+        fn flush(&self) -> Io {
+            Io::Done(1)
+        }
+    }
+    let begin = || {
+        let ctx = SslCtx::client().ok()?;
+        ctx.set_cipher_list(c"ALL:@SECLEVEL=0").ok()?;
+        ctx.set_protocol_range(o::SSL3_VERSION, o::SSL3_VERSION).ok()?;
+        Ssl::new(&ctx, Box::new(Nowhere)).ok()?.connect().err()
     };
-    ctx.set_protocol_range(o::SSL3_VERSION, o::SSL3_VERSION)
-        .is_ok()
+    matches!(begin(), Some(Stopped::WantRead))
 }
 
 /// Whether the library has TLS 1.3.
 #[must_use]
 pub fn has_tls13() -> bool {
-    let Ok(ctx) = super::ctx::SslCtx::server() else {
+    let Ok(ctx) = SslCtx::server() else {
         return false;
     };
-    ctx.set_protocol_range(o::TLS1_3_VERSION, o::TLS1_3_VERSION)
-        .is_ok()
+    ctx.set_protocol_range(o::TLS1_3_VERSION, o::TLS1_3_VERSION).is_ok()
 }
 
 /// Whether the library has any method of compression inside TLS.
@@ -96,8 +108,7 @@ pub fn is_fips() -> bool {
 pub fn set_fips(on: bool) -> Result<(), Vec<LibraryError>> {
     error::clear();
     // SAFETY: NULL is the default library context.
-    if unsafe { ffi::EVP_default_properties_enable_fips(std::ptr::null_mut(), i32::from(on)) } == 1
-    {
+    if unsafe { ffi::EVP_default_properties_enable_fips(std::ptr::null_mut(), i32::from(on)) } == 1 {
         Ok(())
     } else {
         Err(error::drain())

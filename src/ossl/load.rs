@@ -94,10 +94,7 @@ pub fn private_key_with_phrase(path: &Path, phrase: &[u8]) -> Result<PKey<Privat
 ///
 /// # Errors
 /// See [`KeyError`], except `Unreadable`.
-pub fn private_key_from_bytes(
-    bytes: &[u8],
-    phrase: Option<&[u8]>,
-) -> Result<PKey<Private>, KeyError> {
+pub fn private_key_from_bytes(bytes: &[u8], phrase: Option<&[u8]>) -> Result<PKey<Private>, KeyError> {
     error::clear();
     let mut asked = false;
     let mut answer = |buffer: &mut [u8]| {
@@ -140,17 +137,12 @@ fn base64_der(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     if joined.is_empty() {
         return None;
     }
-    openssl::base64::decode_block(&joined)
-        .ok()
-        .map(Zeroizing::new)
+    openssl::base64::decode_block(&joined).ok().map(Zeroizing::new)
 }
 
 fn read_key_file(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     if !std::fs::metadata(path)?.is_file() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "not a regular file",
-        ));
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
     read_secret(path)
 }
@@ -202,14 +194,7 @@ impl<'m> MemoryBio<'m> {
     fn certificate(&self, read: ReadCertificate) -> Option<X509> {
         // SAFETY: the BIO is alive. NULL asks for a new certificate; without the callback OpenSSL would
         // ask for a pass phrase on the terminal.
-        let cert = unsafe {
-            read(
-                self.as_ptr(),
-                ptr::null_mut(),
-                Some(no_phrase),
-                ptr::null_mut(),
-            )
-        };
+        let cert = unsafe { read(self.as_ptr(), ptr::null_mut(), Some(no_phrase), ptr::null_mut()) };
         let cert = NonNull::new(cert)?;
         // SAFETY: the certificate was made for the caller.
         Some(unsafe { X509::from_ptr(cert.as_ptr()) })

@@ -115,20 +115,9 @@ impl Block {
         let (mut data, mut length) = (ptr::null_mut(), 0);
         // SAFETY: the BIO is alive, and the four places are filled in on success.
         let done = unsafe {
-            ffi::PEM_read_bio(
-                bio.as_ptr(),
-                &raw mut name,
-                &raw mut header,
-                &raw mut data,
-                &raw mut length,
-            )
+            ffi::PEM_read_bio(bio.as_ptr(), &raw mut name, &raw mut header, &raw mut data, &raw mut length)
         };
-        (done > 0).then(|| Block {
-            name,
-            header,
-            data,
-            length: usize::try_from(length).unwrap_or(0),
-        })
+        (done > 0).then(|| Block { name, header, data, length: usize::try_from(length).unwrap_or(0) })
     }
 
     fn name(&self) -> &[u8] {

@@ -217,8 +217,7 @@ impl SessionRef {
         let mut data: *mut c_void = ptr::null_mut();
         let mut length = 0;
         // SAFETY: see to_der; both places are ours.
-        let done =
-            unsafe { ffi::SSL_SESSION_get0_ticket_appdata(self.as_ptr(), &mut data, &mut length) };
+        let done = unsafe { ffi::SSL_SESSION_get0_ticket_appdata(self.as_ptr(), &mut data, &mut length) };
         if done <= 0 {
             return &[];
         }

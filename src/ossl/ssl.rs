@@ -218,19 +218,8 @@ impl SslRef {
         let mut count = 0;
         error::clear();
         // SAFETY: see accept; OpenSSL writes at most `len` bytes into the buffer and does not read them.
-        let ret = unsafe {
-            sys::SSL_read_ex(
-                self.as_ptr(),
-                buf.as_mut_ptr().cast(),
-                buf.len(),
-                &mut count,
-            )
-        };
-        if ret > 0 {
-            Ok(count.min(buf.len()))
-        } else {
-            Err(self.stopped(ret))
-        }
+        let ret = unsafe { sys::SSL_read_ex(self.as_ptr(), buf.as_mut_ptr().cast(), buf.len(), &mut count) };
+        if ret > 0 { Ok(count.min(buf.len())) } else { Err(self.stopped(ret)) }
     }
 
     /// [`read`](Self::read) for a buffer that is initialised already.
@@ -254,19 +243,8 @@ impl SslRef {
         let mut count = 0;
         error::clear();
         // SAFETY: see read.
-        let ret = unsafe {
-            sys::SSL_peek_ex(
-                self.as_ptr(),
-                buf.as_mut_ptr().cast(),
-                buf.len(),
-                &mut count,
-            )
-        };
-        if ret > 0 {
-            Ok(count.min(buf.len()))
-        } else {
-            Err(self.stopped(ret))
-        }
+        let ret = unsafe { sys::SSL_peek_ex(self.as_ptr(), buf.as_mut_ptr().cast(), buf.len(), &mut count) };
+        if ret > 0 { Ok(count.min(buf.len())) } else { Err(self.stopped(ret)) }
     }
 
     /// Encrypts and sends bytes from the front of `buf`; says how many. Nothing is done for an empty one.
@@ -282,13 +260,8 @@ impl SslRef {
         let mut count = 0;
         error::clear();
         // SAFETY: see accept; OpenSSL reads `len` bytes of the buffer during the call.
-        let ret =
-            unsafe { sys::SSL_write_ex(self.as_ptr(), buf.as_ptr().cast(), buf.len(), &mut count) };
-        if ret > 0 {
-            Ok(count)
-        } else {
-            Err(self.stopped(ret))
-        }
+        let ret = unsafe { sys::SSL_write_ex(self.as_ptr(), buf.as_ptr().cast(), buf.len(), &mut count) };
+        if ret > 0 { Ok(count) } else { Err(self.stopped(ret)) }
     }
 
     /// Sends close_notify; if that was done before, reads until the peer's. Which of the two count as done
@@ -328,11 +301,7 @@ impl SslRef {
     }
 
     fn finished(&self, ret: c_int) -> Result<(), Stopped> {
-        if ret > 0 {
-            Ok(())
-        } else {
-            Err(self.stopped(ret))
-        }
+        if ret > 0 { Ok(()) } else { Err(self.stopped(ret)) }
     }
 
     /// Reads `SSL_get_error` right after a call that has answered `ret`, and empties the error queue.
@@ -354,11 +323,7 @@ impl SslRef {
             }
             sys::SSL_ERROR_SYSCALL => {
                 error::clear();
-                if self.saw_eof() {
-                    Stopped::Eof
-                } else {
-                    Stopped::Io
-                }
+                if self.saw_eof() { Stopped::Eof } else { Stopped::Io }
             }
             number => Stopped::Other(number),
         }

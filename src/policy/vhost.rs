@@ -174,8 +174,12 @@ mod tests {
 
     #[test]
     fn commands_that_may_ask_for_certificates() {
-        let with = |name: &str| AuthGroup { conf_cmds: vec![ConfCmd { name: name.to_owned(), value: String::new() }] };
-        for (name, verifies) in [("VerifyMode", true), ("ClientCAFile", true), ("Curves", false), ("MinProtocol", false)] {
+        let with = |name: &str| AuthGroup {
+            conf_cmds: vec![ConfCmd { name: name.to_owned(), value: String::new() }],
+        };
+        for (name, verifies) in
+            [("VerifyMode", true), ("ClientCAFile", true), ("Curves", false), ("MinProtocol", false)]
+        {
             assert_eq!(with(name).verifies_clients(), verifies, "{name}");
         }
     }

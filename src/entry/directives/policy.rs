@@ -23,7 +23,8 @@ pub fn engine(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
 pub fn protocol(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
     let words = words(line.parms, args);
     let library = Library { ssl3: crate::ossl::lib::has_ssl3() };
-    let (protocols, warnings) = protocol::parse(line.name, &words, library).map_err(|error| error.to_string())?;
+    let (protocols, warnings) =
+        protocol::parse(line.name, &words, library).map_err(|error| error.to_string())?;
     for warning in warnings {
         log!(line.parms.server(), Warn, "{warning}");
     }
@@ -34,7 +35,8 @@ pub fn protocol(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
 /// `SSLCipherSuite`.
 pub fn cipher_suite(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
     let second = args.word(1).map(|_| args.text(1));
-    let (family, list) = cipher::parse(&args.text(0), second.as_deref()).map_err(|error| error.to_string())?;
+    let (family, list) =
+        cipher::parse(&args.text(0), second.as_deref()).map_err(|error| error.to_string())?;
     let mut declared = line.server.declared.borrow_mut();
     match family {
         Family::UpToTls12 => declared.cipher_suite = Some(list),
@@ -93,7 +95,9 @@ pub fn conf_cmd(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
     let value = match kind {
         ValueKind::File => existing_file(line, value)?.display().to_string(),
         ValueKind::Dir => existing_dir(line, value)?.display().to_string(),
-        ValueKind::Text if name.eq_ignore_ascii_case("CipherString") => cipher::restricted(&value.to_string_lossy()),
+        ValueKind::Text if name.eq_ignore_ascii_case("CipherString") => {
+            cipher::restricted(&value.to_string_lossy())
+        }
         ValueKind::Text => value.to_string_lossy().into_owned(),
     };
     line.server.declared.borrow_mut().openssl_conf_cmds.push(ConfCmd { name, value });

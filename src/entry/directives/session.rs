@@ -21,9 +21,11 @@ pub fn cache(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
 }
 
 fn create(line: &Line<'_>, name: &str, args: Option<&str>) -> Result<SharedCache, Complaint> {
-    SharedCache::create(name, args, line.parms.temporary_pool(), line.parms.pool()).map_err(|error| match error {
-        CreateError::Unknown(known) => cache_spec::unknown_provider(line.name, name, &known),
-        CreateError::Refused(reason) => format!("{}: {reason}", line.name),
+    SharedCache::create(name, args, line.parms.temporary_pool(), line.parms.pool()).map_err(|error| {
+        match error {
+            CreateError::Unknown(known) => cache_spec::unknown_provider(line.name, name, &known),
+            CreateError::Refused(reason) => format!("{}: {reason}", line.name),
+        }
     })
 }
 

@@ -84,7 +84,8 @@ pub fn build(
     ctx.set_automatic_dh();
     apply_conf_cmds(&site, &ctx, declared)?;
     if !ctx.has_key_pair() {
-        return site.fail(&format!("AH02572: Failed to configure at least one certificate and key for {id}"), &[]);
+        return site
+            .fail(&format!("AH02572: Failed to configure at least one certificate and key for {id}"), &[]);
     }
     let (Some(session_context), Some(digest)) = (lib::md5_hex(id.as_bytes()), digest(declared)) else {
         return site.fail("Unable to compute a digest", &[]);
@@ -149,16 +150,30 @@ fn apply_conf_cmds(site: &Site<'_>, ctx: &SslCtx, declared: &ServerConfig) -> Re
     if cmds.is_empty() {
         return Ok(());
     }
-    let texts: Vec<(CString, CString)> = cmds.iter().map(|cmd| (c_string(&cmd.name), c_string(&cmd.value))).collect();
-    let outcome = conf_cmd::apply(ctx, texts.iter().map(|(name, value)| (name.as_c_str(), value.as_c_str())), |index| {
-        log!(site.server, Debug, "AH02556: \"SSLOpenSSLConfCmd {} {}\" applied to {}",
-            cmds[index].name, cmds[index].value, site.id);
-    });
+    let texts: Vec<(CString, CString)> =
+        cmds.iter().map(|cmd| (c_string(&cmd.name), c_string(&cmd.value))).collect();
+    let outcome = conf_cmd::apply(
+        ctx,
+        texts.iter().map(|(name, value)| (name.as_c_str(), value.as_c_str())),
+        |index| {
+            log!(
+                site.server,
+                Debug,
+                "AH02556: \"SSLOpenSSLConfCmd {} {}\" applied to {}",
+                cmds[index].name,
+                cmds[index].value,
+                site.id
+            );
+        },
+    );
     match outcome {
         Ok(()) => Ok(()),
         Err(ApplyError::Command(index, errors)) => {
             let (name, value) = (&cmds[index].name, &cmds[index].value);
-            site.fail(&format!("AH02407: \"SSLOpenSSLConfCmd {name} {value}\" failed for {}", site.id), &errors)
+            site.fail(
+                &format!("AH02407: \"SSLOpenSSLConfCmd {name} {value}\" failed for {}", site.id),
+                &errors,
+            )
         }
         Err(ApplyError::Finish(errors)) => site.fail("AH02547: SSL_CONF_CTX_finish() failed", &errors),
     }

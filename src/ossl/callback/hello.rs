@@ -29,12 +29,7 @@ impl<'h> ClientHello<'h> {
         // SAFETY: a borrowed connection is alive, and so is its ClientHello: see `new`. So for the calls
         // below.
         let found: c_int = unsafe {
-            sys::SSL_client_hello_get0_ext(
-                self.ssl.as_ptr(),
-                number,
-                &raw mut data,
-                &raw mut length,
-            )
+            sys::SSL_client_hello_get0_ext(self.ssl.as_ptr(), number, &raw mut data, &raw mut length)
         };
         // SAFETY: the bytes are those of the message.
         (found == 1).then(|| unsafe { bytes_from(data, length) })
@@ -72,10 +67,7 @@ impl<'h> ClientHello<'h> {
         self.part(sys::SSL_client_hello_get0_random)
     }
 
-    fn part(
-        &self,
-        get: unsafe extern "C" fn(*mut sys::SSL, *mut *const c_uchar) -> usize,
-    ) -> &[u8] {
+    fn part(&self, get: unsafe extern "C" fn(*mut sys::SSL, *mut *const c_uchar) -> usize) -> &[u8] {
         let mut data = ptr::null();
         // SAFETY: see extension.
         let length = unsafe { get(self.ssl.as_ptr(), &raw mut data) };

@@ -41,11 +41,7 @@ unsafe fn set_alert(place: *mut c_int, alert: c_int) {
     }
 }
 
-pub(super) unsafe extern "C" fn client_hello(
-    raw: *mut sys::SSL,
-    alert: *mut c_int,
-    _: *mut c_void,
-) -> c_int {
+pub(super) unsafe extern "C" fn client_hello(raw: *mut sys::SSL, alert: *mut c_int, _: *mut c_void) -> c_int {
     // SAFETY: OpenSSL passes the connection whose handshake this is.
     let ssl = unsafe { SslRef::from_ptr(raw) };
     let refused = HelloVerdict::Abort(ALERT_INTERNAL_ERROR);
@@ -63,16 +59,10 @@ pub(super) unsafe extern "C" fn client_hello(
     }
 }
 
-pub(super) unsafe extern "C" fn server_name(
-    raw: *mut sys::SSL,
-    alert: *mut c_int,
-    _: *mut c_void,
-) -> c_int {
+pub(super) unsafe extern "C" fn server_name(raw: *mut sys::SSL, alert: *mut c_int, _: *mut c_void) -> c_int {
     // SAFETY: OpenSSL passes the connection whose handshake this is.
     let ssl = unsafe { SslRef::from_ptr(raw) };
-    let verdict = guard::catch("server_name", None, || {
-        answers(ssl).map(|answers| answers.server_name(ssl))
-    });
+    let verdict = guard::catch("server_name", None, || answers(ssl).map(|answers| answers.server_name(ssl)));
     match verdict {
         Some(SniVerdict::Ack) => ffi::SSL_TLSEXT_ERR_OK,
         Some(SniVerdict::NoAck) => ffi::SSL_TLSEXT_ERR_NOACK,
@@ -105,8 +95,7 @@ pub(super) unsafe extern "C" fn alpn(
         AlpnVerdict::Fatal => return ffi::SSL_TLSEXT_ERR_ALERT_FATAL,
         AlpnVerdict::Select(range) => offered.get(range).filter(|name| !name.is_empty()),
     };
-    let Some((name, length)) =
-        chosen.and_then(|name| Some((name, c_uchar::try_from(name.len()).ok()?)))
+    let Some((name, length)) = chosen.and_then(|name| Some((name, c_uchar::try_from(name.len()).ok()?)))
     else {
         return ffi::SSL_TLSEXT_ERR_ALERT_FATAL;
     };
@@ -117,10 +106,7 @@ pub(super) unsafe extern "C" fn alpn(
     ffi::SSL_TLSEXT_ERR_OK
 }
 
-pub(super) unsafe extern "C" fn session_new(
-    raw: *mut sys::SSL,
-    session: *mut sys::SSL_SESSION,
-) -> c_int {
+pub(super) unsafe extern "C" fn session_new(raw: *mut sys::SSL, session: *mut sys::SSL_SESSION) -> c_int {
     // SAFETY: OpenSSL passes the connection whose handshake this is.
     let ssl = unsafe { SslRef::from_ptr(raw) };
     // SAFETY: OpenSSL holds a reference during the call, and takes it back because the answer is 0.
@@ -154,10 +140,7 @@ pub(super) unsafe extern "C" fn session_get(
     found.map_or(ptr::null_mut(), crate::ossl::session::Session::into_ptr)
 }
 
-pub(super) unsafe extern "C" fn session_remove(
-    ctx: *mut sys::SSL_CTX,
-    session: *mut sys::SSL_SESSION,
-) {
+pub(super) unsafe extern "C" fn session_remove(ctx: *mut sys::SSL_CTX, session: *mut sys::SSL_SESSION) {
     // SAFETY: OpenSSL passes the context that the session belongs to.
     let ctx = unsafe { SslCtxRef::from_ptr(ctx) };
     // SAFETY: and a session that it holds during the call.
@@ -172,14 +155,12 @@ pub(super) unsafe extern "C" fn session_remove(
 pub(super) unsafe extern "C" fn ticket_seal(raw: *mut sys::SSL, _: *mut c_void) -> c_int {
     // SAFETY: OpenSSL passes the connection whose handshake this is.
     let ssl = unsafe { SslRef::from_ptr(raw) };
-    let done = guard::catch("ticket_seal", false, || {
-        match (answers(ssl), ssl.session()) {
-            (Some(answers), Some(session)) => {
-                answers.ticket_seal(ssl, &session);
-                true
-            }
-            _ => false,
+    let done = guard::catch("ticket_seal", false, || match (answers(ssl), ssl.session()) {
+        (Some(answers), Some(session)) => {
+            answers.ticket_seal(ssl, &session);
+            true
         }
+        _ => false,
     });
     done.into()
 }
@@ -240,11 +221,7 @@ fn tell(ssl: &SslRef, place: c_int, value: c_int) {
 /// The text of a trace line.
 fn describe(ssl: &SslRef, place: c_int, value: c_int) -> Option<String> {
     if place & ffi::SSL_CB_ALERT != 0 {
-        let direction = if place & ffi::SSL_CB_READ != 0 {
-            "read"
-        } else {
-            "write"
-        };
+        let direction = if place & ffi::SSL_CB_READ != 0 { "read" } else { "write" };
         // SAFETY: describes a number.
         let kind = text(unsafe { ffi::SSL_alert_type_string_long(value) });
         // SAFETY: describes a number.
@@ -274,7 +251,5 @@ fn text(text: *const c_char) -> String {
         return String::new();
     }
     // SAFETY: OpenSSL's descriptions are string constants.
-    unsafe { CStr::from_ptr(text) }
-        .to_string_lossy()
-        .into_owned()
+    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
 }

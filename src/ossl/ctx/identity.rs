@@ -47,8 +47,7 @@ impl SslCtxRef {
         key: &PKeyRef<T>,
         chain: &[X509],
     ) -> Result<(), InstallError> {
-        self.use_certificate(cert, Some(chain))
-            .map_err(InstallError::Certificate)?;
+        self.use_certificate(cert, Some(chain)).map_err(InstallError::Certificate)?;
         Ok(self.use_key(cert, key)?)
     }
 
@@ -90,9 +89,7 @@ impl SslCtxRef {
     /// Sets the chain of the certificate that was added last (`SSL_CTX_set1_chain`).
     fn set_chain(&self, chain: &[X509]) -> Result<(), Vec<LibraryError>> {
         let stack = stack_of(chain)?;
-        let raw = stack
-            .as_ref()
-            .map_or(ptr::null_mut(), |stack| stack.as_ptr());
+        let raw = stack.as_ref().map_or(ptr::null_mut(), |stack| stack.as_ptr());
         // The number 1 says that OpenSSL is to count its own references.
         error::check(self.ctrl(ffi::SSL_CTRL_CHAIN, 1, raw.cast()))
     }

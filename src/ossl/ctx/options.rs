@@ -86,9 +86,7 @@ impl SessionCacheMode {
         match self {
             SessionCacheMode::Off => ffi::SSL_SESS_CACHE_OFF,
             SessionCacheMode::Internal => ffi::SSL_SESS_CACHE_SERVER,
-            SessionCacheMode::External => {
-                ffi::SSL_SESS_CACHE_SERVER | ffi::SSL_SESS_CACHE_NO_INTERNAL
-            }
+            SessionCacheMode::External => ffi::SSL_SESS_CACHE_SERVER | ffi::SSL_SESS_CACHE_NO_INTERNAL,
         }
     }
 }

@@ -3,12 +3,7 @@
 const BLOCK: usize = 64;
 
 /// How far each step rotates, by round.
-const ROTATE: [[u32; 4]; 4] = [
-    [7, 12, 17, 22],
-    [5, 9, 14, 20],
-    [4, 11, 16, 23],
-    [6, 10, 15, 21],
-];
+const ROTATE: [[u32; 4]; 4] = [[7, 12, 17, 22], [5, 9, 14, 20], [4, 11, 16, 23], [6, 10, 15, 21]];
 
 /// The digest of `bytes`.
 pub(super) fn digest(bytes: &[u8]) -> [u8; 16] {
@@ -38,10 +33,7 @@ fn table() -> [u32; 64] {
 fn mix(state: &mut [u32; 4], block: &[u8], table: &[u32; 64]) {
     let mut words = [0_u32; 16];
     for (word, bytes) in words.iter_mut().zip(block.chunks_exact(4)) {
-        *word = bytes
-            .iter()
-            .rev()
-            .fold(0, |word, byte| word << 8 | u32::from(*byte));
+        *word = bytes.iter().rev().fold(0, |word, byte| word << 8 | u32::from(*byte));
     }
     let [mut a, mut b, mut c, mut d] = *state;
     for (step, constant) in table.iter().enumerate() {
@@ -52,10 +44,7 @@ fn mix(state: &mut [u32; 4], block: &[u8], table: &[u32; 64]) {
             2 => (b ^ c ^ d, 3 * step + 5),
             _ => (c ^ (b | !d), 7 * step),
         };
-        let sum = a
-            .wrapping_add(function)
-            .wrapping_add(words[word % 16])
-            .wrapping_add(*constant);
+        let sum = a.wrapping_add(function).wrapping_add(words[word % 16]).wrapping_add(*constant);
         (a, d, c) = (d, c, b);
         b = b.wrapping_add(sum.rotate_left(ROTATE[round][step % 4]));
     }
@@ -75,10 +64,7 @@ mod tests {
             ("a", "0cc175b9c0f1b6a831c399e269772661"),
             ("abc", "900150983cd24fb0d6963f7d28e17f72"),
             ("message digest", "f96b697d7cb7938d525a2f31aaf161d0"),
-            (
-                "abcdefghijklmnopqrstuvwxyz",
-                "c3fcd3d76192e4007dfb496cca67e13b",
-            ),
+            ("abcdefghijklmnopqrstuvwxyz", "c3fcd3d76192e4007dfb496cca67e13b"),
             (
                 "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789",
                 "d174ab98d277d9f5a5611c2c9f419d9f",
@@ -88,10 +74,7 @@ mod tests {
                 "57edf4a22be3c955ac49da2e2107b67a",
             ),
         ] {
-            let hex: String = digest(text.as_bytes())
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
+            let hex: String = digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
             assert_eq!(hex, digest_hex, "{text}");
         }
     }

@@ -31,10 +31,7 @@ pub enum BindingVerdict {
 
 impl Binding {
     /// A binding that fits nothing: what cannot be understood is not resumed.
-    pub const FOREIGN: Binding = Binding {
-        policy: [0; 32],
-        client: u8::MAX,
-    };
+    pub const FOREIGN: Binding = Binding { policy: [0; 32], client: u8::MAX };
 
     /// Layout version, client state, digest.
     #[must_use]
@@ -50,10 +47,9 @@ impl Binding {
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         match bytes {
-            [LAYOUT, client, policy @ ..] => Some(Binding {
-                policy: policy.try_into().ok()?,
-                client: *client,
-            }),
+            [LAYOUT, client, policy @ ..] => {
+                Some(Binding { policy: policy.try_into().ok()?, client: *client })
+            }
             _ => None,
         }
     }
@@ -74,10 +70,7 @@ impl Binding {
 mod tests {
     use super::*;
 
-    const MINE: Binding = Binding {
-        policy: [7; 32],
-        client: 2,
-    };
+    const MINE: Binding = Binding { policy: [7; 32], client: 2 };
 
     #[test]
     fn encoding_comes_back() {

@@ -130,11 +130,7 @@ impl SslRef {
         let name = unsafe { sys::SSL_CIPHER_get_name(cipher) };
         // SAFETY: the names are string constants of the library.
         let name = unsafe { static_str(name) }?.to_owned();
-        Some(Cipher {
-            name,
-            bits,
-            algorithm_bits,
-        })
+        Some(Cipher { name, bits, algorithm_bits })
     }
 
     /// The group of the key exchange as a NID; `None` if there was none, or it has no NID.
@@ -150,17 +146,12 @@ impl SslRef {
     #[must_use]
     pub fn server_name(&self) -> Option<String> {
         // SAFETY: see pending.
-        let name =
-            unsafe { sys::SSL_get_servername(self.as_ptr(), sys::TLSEXT_NAMETYPE_host_name) };
+        let name = unsafe { sys::SSL_get_servername(self.as_ptr(), sys::TLSEXT_NAMETYPE_host_name) };
         if name.is_null() {
             return None;
         }
         // SAFETY: a C string that the connection owns; it is copied at once.
-        Some(
-            unsafe { CStr::from_ptr(name) }
-                .to_string_lossy()
-                .into_owned(),
-        )
+        Some(unsafe { CStr::from_ptr(name) }.to_string_lossy().into_owned())
     }
 
     /// The protocol that was agreed on by ALPN; empty if none was.

@@ -82,8 +82,7 @@ impl SslRef {
             return false;
         };
         // SAFETY: see ctx; the bytes are copied.
-        let done =
-            unsafe { ffi::SSL_set_session_id_context(self.as_ptr(), context.as_ptr(), length) };
+        let done = unsafe { ffi::SSL_set_session_id_context(self.as_ptr(), context.as_ptr(), length) };
         error::clear();
         done == 1
     }
@@ -119,9 +118,7 @@ impl SslRef {
     ) -> Result<(), Vec<LibraryError>> {
         error::clear();
         let stack = stack_of(chain)?;
-        let stack = stack
-            .as_ref()
-            .map_or(ptr::null_mut(), |stack| stack.as_ptr());
+        let stack = stack.as_ref().map_or(ptr::null_mut(), |stack| stack.as_ptr());
         let (cert, key) = (cert.as_ptr(), key.as_ptr());
         // SAFETY: see ctx; OpenSSL counts its own references to all of them.
         error::check(unsafe { ffi::SSL_use_cert_and_key(self.as_ptr(), cert, key, stack, 1) })

@@ -1,0 +1,84 @@
+# The module's everyday commands. `make` alone lists them.
+
+APXS     ?= apxs
+CARGO    ?= cargo
+DESTDIR  ?=
+MPM      ?= event
+
+BUILT    := $(CURDIR)/target/release/libmod_ssl.so
+# The module that `run` and `t` load; `parity` sets it to the distribution's.
+MODULE   ?= $(BUILT)
+STOCK     = $(shell $(APXS) -q LIBEXECDIR)/mod_ssl.so
+SOURCES  := Cargo.toml $(wildcard Cargo.lock build.rs) $(shell find src include -type f 2>/dev/null)
+
+export APXS MPM
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help prerequisites test-prerequisites build check unit t t-all test parity run stop bench install uninstall \
+        certificates clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+prerequisites: ## install what building and running needs (Debian packages; Rust is only checked)
+	@tools/prerequisites run
+
+test-prerequisites:
+	@tools/prerequisites test
+
+build: prerequisites $(BUILT) ## the release module, target/release/libmod_ssl.so
+
+$(BUILT): $(SOURCES)
+	@$(CARGO) build --release --quiet
+	@touch -c $@
+
+# The tests load our own build unless MODULE names another one.
+ifeq ($(MODULE),$(BUILT))
+MODULE_FILE := $(BUILT)
+endif
+
+run: prerequisites $(MODULE_FILE) ## start a demonstration server on https://localhost:8443/
+	@tools/demo start "$(MODULE)"
+
+stop: ## stop it
+	@tools/demo stop
+
+check: ## format, layers, SAFETY notes, lints, undefined symbols
+	@$(CARGO) fmt --check
+	@tools/check-layers
+	@tools/check-safety
+	@$(CARGO) clippy --quiet --all-targets -- -D warnings
+	@$(MAKE) --no-print-directory $(BUILT)
+	@tools/check-symbols $(BUILT)
+
+unit: ## the unit tests of the crate
+	@$(CARGO) test --quiet
+
+t: $(MODULE_FILE) ## the tests with a real httpd (MPM=event|worker|prefork, MODULE=path, TESTS="ssl/sni.t ...")
+	@tools/run-tests "$(MODULE)" $(TESTS)
+
+t-all: ## the same with each MPM in turn
+	@for mpm in event worker prefork; do $(MAKE) --no-print-directory t MPM=$$mpm || exit 1; done
+
+test: test-prerequisites check unit t ## prerequisites, check, unit and t: all that continuous integration runs
+
+parity: ## the tests with a real httpd, against the distribution's module
+	@tools/run-tests "$(STOCK)" $(TESTS)
+
+bench: $(BUILT) ## compare with the distribution's module: CPU per handshake, request and gigabyte, memory (BENCH_ARGS=...)
+	@bench/run "$(BUILT)" "$(STOCK)" $(BENCH_ARGS)
+
+install: $(BUILT) ## install as mod_ssl_rs.so beside httpd's modules (DESTDIR, APXS)
+	@tools/install install "$(BUILT)" "$(DESTDIR)"
+
+uninstall: ## undo that
+	@tools/install uninstall "$(DESTDIR)"
+
+certificates: ## a new demonstration certificate, where there is none or it expires
+	@tools/certificates target/demo/certificates
+
+clean: stop ## remove all that was built
+	@$(CARGO) clean --quiet
+	@rm -rf target

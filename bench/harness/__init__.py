@@ -1,0 +1,1 @@
+"""Side-by-side benchmark of two builds of mod_ssl: see the README beside this package."""

@@ -1,0 +1,170 @@
+//! What requests may see of their connection, in any thread.
+
+use super::connection::ConnState;
+use super::module;
+use super::vars::Environment;
+use super::vhost::Vhost;
+use crate::httpd::server::ServerSlot;
+use crate::httpd::{Conn, Request, Server};
+use crate::ossl::ssl::{Cipher, SslRef};
+use openssl::x509::X509;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// How the TLS connection is closed, chosen by the environment variables
+/// `ssl-unclean-shutdown` and `ssl-accurate-shutdown` of its first request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShutdownType {
+    /// Send close_notify, do not wait for the peer's.
+    Standard,
+    /// Send nothing.
+    Unclean,
+    /// Send close_notify and wait for the peer's.
+    Accurate,
+}
+
+/// What the handshake came to. It does not change afterwards.
+pub struct Established {
+    /// `TLSv1.3`.
+    pub version: &'static str,
+    /// The cipher.
+    pub cipher: Option<Cipher>,
+    /// The host name the client asked for, as sent.
+    pub server_name: Option<String>,
+    /// The id of the session.
+    pub session_id: Vec<u8>,
+    /// Whether a session was resumed.
+    pub resumed: bool,
+    /// Whether the client knows RFC 5746.
+    pub secure_renegotiation: bool,
+    /// Compression inside TLS, by number.
+    pub compression: Option<u32>,
+    /// The certificate this side used.
+    pub certificate: Option<X509>,
+}
+
+impl Established {
+    /// Reads it off a connection; in the thread that works on it.
+    #[must_use]
+    pub fn of(ssl: &SslRef) -> Self {
+        let session = ssl.session();
+        Self {
+            version: ssl.version_name(),
+            cipher: ssl.cipher(),
+            server_name: ssl.server_name(),
+            session_id: session.as_ref().map(|session| session.id().to_vec()).unwrap_or_default(),
+            resumed: ssl.is_resumed(),
+            secure_renegotiation: ssl.secure_renegotiation(),
+            compression: session.map(|session| session.compression()),
+            certificate: ssl.certificate(),
+        }
+    }
+}
+
+/// The part of [`ConnState`] that all threads may read.
+pub struct Shared {
+    /// The first server of the address.
+    base: ServerSlot,
+    /// The one SNI named; it may be one without TLS.
+    named: OnceLock<ServerSlot>,
+    established: OnceLock<Established>,
+    gone: AtomicBool,
+    shutdown: OnceLock<ShutdownType>,
+    /// Environment variables that stay the same for the whole connection.
+    pub environment: Environment,
+}
+
+impl Shared {
+    /// For a connection to `base`.
+    #[must_use]
+    pub fn new(base: Server<'_>) -> Self {
+        Self {
+            base: base.slot(),
+            named: OnceLock::new(),
+            established: OnceLock::new(),
+            gone: AtomicBool::new(false),
+            shutdown: OnceLock::new(),
+            environment: Environment::default(),
+        }
+    }
+
+    /// Of `conn` or, for an HTTP/2 stream, of its primary connection; `None`
+    /// without TLS, or when that is over.
+    #[must_use]
+    pub fn of(conn: Conn<'_>) -> Option<&Shared> {
+        Self::find(conn).or_else(|| conn.master().and_then(Self::find)).filter(|shared| shared.is_tls())
+    }
+
+    fn find(conn: Conn<'_>) -> Option<&Shared> {
+        let state: *const ConnState = conn.module_config(module::handle()).cast_const().cast();
+        if state.is_null() {
+            return None;
+        }
+        // SAFETY: only `ConnState::attach` stores something here. The connection's pool owns the state, and
+        // httpd keeps primary connections longer than their streams.
+        let shared = unsafe { &raw const (*state).shared };
+        // SAFETY: as above; this part may be read by any thread.
+        Some(unsafe { &*shared })
+    }
+
+    /// The TLS side of a request, if its vhost knows TLS at all.
+    #[must_use]
+    pub fn of_request(request: Request<'_>) -> Option<&Shared> {
+        let shared = Self::of(request.conn())?;
+        Vhost::of(request.server()).is_some_and(|vhost| vhost.tls.is_some()).then_some(shared)
+    }
+
+    /// Whether the connection is, or is becoming, a TLS connection.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        !self.gone.load(Ordering::Acquire)
+    }
+
+    /// The TLS part is over.
+    pub fn end(&self) {
+        self.gone.store(true, Ordering::Release);
+    }
+
+    /// The handshake is finished.
+    pub fn establish(&self, established: Established) {
+        // There is one handshake; a second call changes nothing.
+        let _ = self.established.set(established);
+    }
+
+    /// What the handshake came to.
+    #[must_use]
+    pub fn established(&self) -> Option<&Established> {
+        self.established.get()
+    }
+
+    /// The server of the handshake: the one SNI named, else the first of the
+    /// address.
+    #[must_use]
+    pub fn server(&self) -> ServerSlot {
+        *self.named.get().unwrap_or(&self.base)
+    }
+
+    /// SNI named a server.
+    pub fn set_server(&self, server: Server<'_>) {
+        // The search for it happens once.
+        let _ = self.named.set(server.slot());
+    }
+
+    /// The id of the server of the handshake, for messages.
+    #[must_use]
+    pub fn vhost_id(&self) -> String {
+        let slot = self.server();
+        Vhost::of(slot.get()).map(|vhost| vhost.id.clone()).unwrap_or_default()
+    }
+
+    /// How the connection will be closed.
+    #[must_use]
+    pub fn shutdown(&self) -> ShutdownType {
+        self.shutdown.get().copied().unwrap_or(ShutdownType::Standard)
+    }
+
+    /// The first request says how the connection will be closed.
+    pub fn choose_shutdown(&self, choose: impl FnOnce() -> ShutdownType) {
+        self.shutdown.get_or_init(choose);
+    }
+}

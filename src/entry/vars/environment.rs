@@ -1,0 +1,160 @@
+//! Variables in the environment of CGI, SSI and others.
+//!
+//! They are the same for all requests of a connection, and so they are made
+//! once; requests point to them.
+
+use super::certificate;
+use super::value::of_established;
+use crate::apr::Table;
+use crate::apr::pool::c_string;
+use crate::config::options::OptionSet;
+use crate::entry::config::DirConf;
+use crate::entry::shared::{Established, Shared};
+use crate::httpd::Request;
+use crate::httpd::hook::answer;
+use crate::httpd::version;
+use crate::ossl::{lib, x509};
+use crate::sys;
+use crate::vars::name::{ATTRIBUTES, CertificateVariable, ConnectionVariable, Party, Side};
+use openssl::x509::X509Ref;
+use std::ffi::{CString, c_int};
+use std::sync::OnceLock;
+
+type Pairs = Vec<(CString, CString)>;
+
+/// What requests point to.
+#[derive(Default)]
+pub struct Environment {
+    server_name: OnceLock<Option<CString>>,
+    standard: OnceLock<Pairs>,
+    standard_legacy: OnceLock<Pairs>,
+    certificates: OnceLock<Pairs>,
+}
+
+entry_point! {
+    /// Hook `fixups`.
+    pub fn fixups(request: *mut sys::request_rec) -> c_int, closed: answer::SERVER_ERROR;
+    {
+        // SAFETY: core passes a live request that belongs to this thread.
+        let Some(request) = (unsafe { Request::from_raw(request) }) else { return answer::DECLINED };
+        if let Some(shared) = Shared::of_request(request) {
+            export(shared, request);
+        }
+        answer::DECLINED
+    }
+}
+
+fn export<'r>(shared: &'r Shared, request: Request<'r>) {
+    let Some(established) = shared.established() else { return };
+    let Some(environment) = request.environment() else { return };
+    let cache = &shared.environment;
+    environment.set_kept(c"HTTPS", c"on");
+    let server_name = cache.server_name.get_or_init(|| established.server_name.as_deref().map(c_string));
+    if let Some(name) = server_name {
+        environment.set_kept(c"SSL_TLS_SNI", name);
+    }
+    let options = DirConf::of(request).options.in_force();
+    if options.contains(OptionSet::STD_ENV_VARS) {
+        let legacy = options.contains(OptionSet::LEGACY_DN_STRING_FORMAT);
+        let place = if legacy { &cache.standard_legacy } else { &cache.standard };
+        set_all(environment, place.get_or_init(|| standard(established, legacy)));
+    }
+    if options.contains(OptionSet::EXPORT_CERT_DATA) {
+        set_all(environment, cache.certificates.get_or_init(|| certificates(established)));
+    }
+    if let Some(notes) = request.notes() {
+        let known = if established.secure_renegotiation { c"1" } else { c"0" };
+        notes.set_kept(c"ssl-secure-reneg", known);
+    }
+}
+
+fn set_all<'r>(environment: Table<'r>, pairs: &'r Pairs) {
+    for (name, value) in pairs {
+        environment.set_kept(name, value);
+    }
+}
+
+/// What `SSLOptions +StdEnvVars` exports; empty values are not.
+fn standard(established: &Established, legacy: bool) -> Pairs {
+    let mut pairs = Pairs::new();
+    if let Some(certificate) = &established.certificate {
+        names(&mut pairs, "SSL_SERVER_S_DN", certificate, Party::Subject);
+        names(&mut pairs, "SSL_SERVER_I_DN", certificate, Party::Issuer);
+        alt_names(&mut pairs, certificate);
+    }
+    push(&mut pairs, "SSL_VERSION_INTERFACE", Some(version::module().into_bytes()));
+    push(&mut pairs, "SSL_VERSION_LIBRARY", Some(version::library(&lib::version_text()).into_bytes()));
+    for (name, variable) in FIXED {
+        push(&mut pairs, name, of_established(established, variable, legacy));
+    }
+    pairs
+}
+
+/// Exported under one name each.
+const FIXED: [(&str, ConnectionVariable); 19] = {
+    use CertificateVariable as C;
+    use ConnectionVariable as V;
+    const fn server(variable: CertificateVariable) -> ConnectionVariable {
+        V::Certificate(Side::Server, variable)
+    }
+    [
+        ("SSL_PROTOCOL", V::Protocol),
+        ("SSL_SECURE_RENEG", V::SecureRenegotiation),
+        ("SSL_COMPRESS_METHOD", V::CompressionMethod),
+        ("SSL_CIPHER", V::Cipher),
+        ("SSL_CIPHER_EXPORT", V::CipherExport),
+        ("SSL_CIPHER_USEKEYSIZE", V::CipherUsedBits),
+        ("SSL_CIPHER_ALGKEYSIZE", V::CipherAlgorithmBits),
+        ("SSL_CLIENT_VERIFY", V::ClientVerify),
+        ("SSL_SERVER_M_VERSION", server(C::Version)),
+        ("SSL_SERVER_M_SERIAL", server(C::Serial)),
+        ("SSL_SERVER_V_START", server(C::NotBefore)),
+        ("SSL_SERVER_V_END", server(C::NotAfter)),
+        ("SSL_SERVER_S_DN", server(C::Dn(Party::Subject))),
+        ("SSL_SERVER_I_DN", server(C::Dn(Party::Issuer))),
+        ("SSL_SERVER_A_KEY", server(C::KeyAlgorithm)),
+        ("SSL_SERVER_A_SIG", server(C::SignatureAlgorithm)),
+        ("SSL_SESSION_ID", V::SessionId),
+        ("SSL_SESSION_RESUMED", V::SessionResumed),
+        ("SSL_SRP_USER", V::SrpUser),
+    ]
+};
+
+/// What `SSLOptions +ExportCertData` exports. The client's is set even when
+/// there is none: scripts test for the empty string.
+fn certificates(established: &Established) -> Pairs {
+    let mut pairs = Pairs::new();
+    let pem = established.certificate.as_ref().and_then(|certificate| certificate.to_pem().ok());
+    pairs.push((c_string("SSL_SERVER_CERT"), c_string(pem.unwrap_or_default())));
+    pairs.push((c_string("SSL_CLIENT_CERT"), CString::default()));
+    pairs
+}
+
+fn push(pairs: &mut Pairs, name: &str, value: Option<Vec<u8>>) {
+    if let Some(value) = value.filter(|value| !value.is_empty()) {
+        pairs.push((c_string(name), c_string(value)));
+    }
+}
+
+/// The parts of a name, the first of each type without a number.
+fn names(pairs: &mut Pairs, prefix: &str, certificate: &X509Ref, party: Party) {
+    for (word, attribute) in ATTRIBUTES {
+        let name = certificate::name(certificate, party);
+        for (index, value) in x509::components(name, certificate::nid(attribute), false).enumerate() {
+            let suffix = if index == 0 { String::new() } else { format!("_{index}") };
+            push(pairs, &format!("{prefix}_{word}{suffix}"), Some(value));
+        }
+    }
+}
+
+/// The alternative names of a server's certificate.
+fn alt_names(pairs: &mut Pairs, certificate: &X509Ref) {
+    use crate::vars::name::AltName;
+    for (word, kind) in [("Email", AltName::Email), ("DNS", AltName::Dns), ("OTHER_dnsSRV", AltName::DnsSrv)]
+    {
+        let values = x509::alt_names(certificate, certificate::alt_name(kind)).into_iter().flatten();
+        for (index, value) in values.enumerate() {
+            push(pairs, &format!("SSL_SERVER_SAN_{word}_{index}"), Some(value));
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The value of a variable.
+
+use super::certificate;
+use super::process_environment;
+use super::request;
+use crate::config::options::OptionSet;
+use crate::entry::config::DirConf;
+use crate::entry::connection::ConnState;
+use crate::entry::shared::{Established, Shared};
+use crate::httpd::request::server_banner;
+use crate::httpd::{Conn, Request, version};
+use crate::ossl::lib;
+use crate::vars::name::{
+    ConnectionVariable, IndependentVariable, Side, TimeVariable, Variable, VersionVariable,
+};
+
+/// Who asks.
+pub struct Context<'c> {
+    /// The connection, when there is one.
+    pub conn: Option<Conn<'c>>,
+    /// The request, when there is one.
+    pub request: Option<Request<'c>>,
+}
+
+impl<'c> Context<'c> {
+    /// On behalf of a request.
+    pub fn of(request: Request<'c>) -> Self {
+        Self { conn: Some(request.conn()), request: Some(request) }
+    }
+
+    /// Whether names are wanted in their old form.
+    fn legacy_names(&self) -> bool {
+        self.request.is_some_and(|request| {
+            DirConf::of(request).options.in_force().contains(OptionSet::LEGACY_DN_STRING_FORMAT)
+        })
+    }
+}
+
+/// The value; `None` when there is none.
+pub fn of(context: &Context<'_>, variable: Variable<'_>) -> Option<Vec<u8>> {
+    match variable {
+        Variable::Request(variable) => request::of(context.request?, variable),
+        Variable::Https => {
+            let on = Shared::of(context.conn?).is_some();
+            Some(if on { b"on".to_vec() } else { b"off".to_vec() })
+        }
+        Variable::Connection(variable) => of_connection(context, variable),
+        Variable::Version(variable) => Some(of_version(variable).into_bytes()),
+        Variable::Independent(variable) => independent(context, variable),
+    }
+}
+
+fn of_version(variable: VersionVariable) -> String {
+    match variable {
+        VersionVariable::Interface => version::module(),
+        VersionVariable::Library => version::library(&lib::version_text()),
+        VersionVariable::LibraryInterface => version::library(lib::BUILD_TEXT),
+    }
+}
+
+fn of_connection(context: &Context<'_>, variable: ConnectionVariable) -> Option<Vec<u8>> {
+    let conn = context.conn?;
+    let shared = Shared::of(conn)?;
+    match shared.established() {
+        Some(established) => of_established(established, variable, context.legacy_names()),
+        // While protocols are being negotiated, in the thread of the handshake.
+        None => of_established(&Established::of(&*ConnState::of(conn)?.ssl()?), variable, false),
+    }
+}
+
+/// The value of a connection's variable after the handshake.
+pub fn of_established(
+    established: &Established,
+    variable: ConnectionVariable,
+    legacy: bool,
+) -> Option<Vec<u8>> {
+    use ConnectionVariable as V;
+    let cipher = established.cipher.as_ref();
+    let text = match variable {
+        V::Sni => established.server_name.clone()?,
+        V::Protocol => established.version.to_owned(),
+        V::SessionId if established.session_id.is_empty() => return None,
+        V::SessionId => crate::entry::cache::hex(&established.session_id),
+        V::SessionResumed => if established.resumed { "Resumed" } else { "Initial" }.to_owned(),
+        V::SecureRenegotiation => established.secure_renegotiation.to_string(),
+        V::Cipher => cipher?.name.clone(),
+        V::CipherExport => (cipher?.bits < 56).to_string(),
+        V::CipherUsedBits => cipher?.bits.to_string(),
+        V::CipherAlgorithmBits => cipher?.algorithm_bits.to_string(),
+        V::CompressionMethod => match established.compression.unwrap_or(0) {
+            0 => "NULL",
+            1 => "DEFLATE",
+            0x40 => "LZS",
+            _ => "UNKNOWN",
+        }
+        .to_owned(),
+        // No client is asked for a certificate.
+        V::ClientVerify => "NONE".to_owned(),
+        V::Certificate(Side::Server, variable) => {
+            return certificate::of(established.certificate.as_ref()?, variable, legacy);
+        }
+        V::Certificate(Side::Client, _)
+        | V::ClientChain(_)
+        | V::ClientExactAssertion
+        | V::SrpUser
+        | V::SrpUserInfo => return None,
+    };
+    Some(text.into_bytes())
+}
+
+fn independent(context: &Context<'_>, variable: IndependentVariable<'_>) -> Option<Vec<u8>> {
+    match variable {
+        IndependentVariable::ServerSoftware => Some(server_banner().to_bytes().to_vec()),
+        IndependentVariable::ApiVersion => {
+            Some(crate::sys::MODULE_MAGIC_NUMBER_MAJOR.to_string().into_bytes())
+        }
+        IndependentVariable::Time(field) => Some(time(field).into_bytes()),
+        IndependentVariable::Environment(name) => context
+            .request
+            .and_then(|request| request::environment(request, name))
+            .or_else(|| process_environment(name)),
+    }
+}
+
+fn time(field: TimeVariable) -> String {
+    let now = crate::apr::time::local();
+    match field {
+        TimeVariable::Year => format!("{:04}", now.year),
+        TimeVariable::Month => format!("{:02}", now.month),
+        TimeVariable::Day => format!("{:02}", now.day),
+        TimeVariable::Hour => format!("{:02}", now.hour),
+        TimeVariable::Minute => format!("{:02}", now.minute),
+        TimeVariable::Second => format!("{:02}", now.second),
+        TimeVariable::Weekday => now.weekday.to_string(),
+        TimeVariable::Stamp => format!(
+            "{:04}{:02}{:02}{:02}{:02}{:02}",
+            now.year, now.month, now.day, now.hour, now.minute, now.second
+        ),
+    }
+}

@@ -1,0 +1,5 @@
+//! The variables: their names, and how their values are written.
+
+pub mod escape;
+pub mod name;
+pub mod remain;

@@ -1,0 +1,569 @@
+//! The names of the variables.
+
+/// Which certificate a variable is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// `SSL_SERVER_`: the certificate in use on this side.
+    Server,
+    /// `SSL_CLIENT_`: the peer's.
+    Client,
+}
+
+/// Subject or issuer of a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Party {
+    /// `S_DN`.
+    Subject,
+    /// `I_DN`.
+    Issuer,
+}
+
+/// An attribute of a distinguished name that has a variable of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Attribute {
+    /// `C`, countryName.
+    Country,
+    /// `ST` (`SP` on lookup), stateOrProvinceName.
+    State,
+    /// `L`, localityName.
+    Locality,
+    /// `O`, organizationName.
+    Organization,
+    /// `OU`, organizationalUnitName.
+    OrganizationalUnit,
+    /// `CN`, commonName.
+    CommonName,
+    /// `T`, title.
+    Title,
+    /// `I`, initials.
+    Initials,
+    /// `G`, givenName.
+    GivenName,
+    /// `S`, surname.
+    Surname,
+    /// `D`, description.
+    Description,
+    /// `UID`, userId.
+    UserId,
+    /// `Email`, emailAddress of PKCS #9.
+    Email,
+    /// `SerialNumber`, the attribute 2.5.4.5.
+    SerialNumber,
+}
+
+/// A kind of subject alternative name that has variables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AltName {
+    /// `Email`, rfc822Name.
+    Email,
+    /// `DNS`, dNSName.
+    Dns,
+    /// `OTHER_msUPN`, otherName 1.3.6.1.4.1.311.20.2.3.
+    MsUpn,
+    /// `OTHER_dnsSRV`, otherName 1.3.6.1.5.5.7.8.7.
+    DnsSrv,
+}
+
+/// A variable about one certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CertificateVariable {
+    /// `M_VERSION`.
+    Version,
+    /// `M_SERIAL`.
+    Serial,
+    /// `S_DN`, `I_DN`.
+    Dn(Party),
+    /// `S_DN_CN_1_RAW`, ...
+    DnComponent {
+        /// Whose.
+        party: Party,
+        /// Of which type.
+        attribute: Attribute,
+        /// Which one of that type, from 0, in certificate order.
+        index: u32,
+        /// Without conversion to UTF-8.
+        raw: bool,
+    },
+    /// `SAN_DNS_0`, ...
+    AltName {
+        /// Of which kind.
+        kind: AltName,
+        /// Which one of that kind, from 0.
+        index: u32,
+    },
+    /// `V_START`.
+    NotBefore,
+    /// `V_END`.
+    NotAfter,
+    /// `V_REMAIN`.
+    DaysLeft,
+    /// `A_SIG`.
+    SignatureAlgorithm,
+    /// `A_KEY`.
+    KeyAlgorithm,
+    /// `CERT`.
+    Pem,
+}
+
+/// A variable about the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ConnectionVariable {
+    /// `SSL_TLS_SNI`.
+    Sni,
+    /// `SSL_PROTOCOL`.
+    Protocol,
+    /// `SSL_SESSION_ID`.
+    SessionId,
+    /// `SSL_SESSION_RESUMED`.
+    SessionResumed,
+    /// `SSL_SECURE_RENEG`.
+    SecureRenegotiation,
+    /// `SSL_CIPHER`.
+    Cipher,
+    /// `SSL_CIPHER_EXPORT`.
+    CipherExport,
+    /// `SSL_CIPHER_USEKEYSIZE`.
+    CipherUsedBits,
+    /// `SSL_CIPHER_ALGKEYSIZE`.
+    CipherAlgorithmBits,
+    /// `SSL_COMPRESS_METHOD`.
+    CompressionMethod,
+    /// `SSL_SRP_USER`.
+    SrpUser,
+    /// `SSL_SRP_USERINFO`.
+    SrpUserInfo,
+    /// `SSL_CLIENT_CERT_CHAIN_n`.
+    ClientChain(u32),
+    /// `SSL_CLIENT_CERT_RFC4523_CEA`.
+    ClientExactAssertion,
+    /// `SSL_CLIENT_VERIFY`.
+    ClientVerify,
+    /// `SSL_SERVER_...`, `SSL_CLIENT_...`.
+    Certificate(Side, CertificateVariable),
+}
+
+/// `SSL_VERSION_...`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum VersionVariable {
+    /// `INTERFACE`: this module.
+    Interface,
+    /// `LIBRARY`: OpenSSL at run time.
+    Library,
+    /// `LIBRARY_INTERFACE`: OpenSSL at build time.
+    LibraryInterface,
+}
+
+/// A variable about the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RequestVariable<'n> {
+    /// `HTTP_HOST` and a few others, `HTTP:name`: a header of the request.
+    Header(&'n [u8]),
+    /// `REQUEST_METHOD`.
+    Method,
+    /// `REQUEST_SCHEME`.
+    Scheme,
+    /// `REQUEST_URI`.
+    Uri,
+    /// `REQUEST_FILENAME`, `SCRIPT_FILENAME`.
+    Filename,
+    /// `REMOTE_ADDR`.
+    RemoteAddr,
+    /// `REMOTE_HOST`.
+    RemoteHost,
+    /// `REMOTE_IDENT`.
+    RemoteIdent,
+    /// `REMOTE_USER`.
+    RemoteUser,
+    /// `SERVER_ADMIN`.
+    ServerAdmin,
+    /// `SERVER_NAME`.
+    ServerName,
+    /// `SERVER_PORT`.
+    ServerPort,
+    /// `SERVER_PROTOCOL`.
+    ServerProtocol,
+    /// `PATH_INFO`.
+    PathInfo,
+    /// `QUERY_STRING`.
+    QueryString,
+    /// `IS_SUBREQ`.
+    IsSubrequest,
+    /// `DOCUMENT_ROOT`.
+    DocumentRoot,
+    /// `AUTH_TYPE`.
+    AuthType,
+    /// `THE_REQUEST`.
+    RequestLine,
+}
+
+/// A field of `TIME_...`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TimeVariable {
+    /// `TIME_YEAR`.
+    Year,
+    /// `TIME_MON`.
+    Month,
+    /// `TIME_DAY`.
+    Day,
+    /// `TIME_HOUR`.
+    Hour,
+    /// `TIME_MIN`.
+    Minute,
+    /// `TIME_SEC`.
+    Second,
+    /// `TIME_WDAY`.
+    Weekday,
+    /// `TIME`.
+    Stamp,
+}
+
+/// A variable that needs neither request nor TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum IndependentVariable<'n> {
+    /// `SERVER_SOFTWARE`.
+    ServerSoftware,
+    /// `API_VERSION`.
+    ApiVersion,
+    /// `TIME...`.
+    Time(TimeVariable),
+    /// `ENV:name`.
+    Environment(&'n [u8]),
+}
+
+/// A variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Variable<'n> {
+    /// Needs a request.
+    Request(RequestVariable<'n>),
+    /// `HTTPS`: needs a connection.
+    Https,
+    /// Needs a connection with TLS.
+    Connection(ConnectionVariable),
+    /// `SSL_VERSION_...`: needs nothing, but is tied to TLS in `%{SSL_...}`.
+    Version(VersionVariable),
+    /// Needs nothing.
+    Independent(IndependentVariable<'n>),
+}
+
+/// The variable called `name`. Which parts of a name are compared without case
+/// is uneven, and scripts rely on it.
+#[must_use]
+pub fn parse(name: &[u8]) -> Option<Variable<'_>> {
+    if let Some(variable) = request(name) {
+        return Some(Variable::Request(variable));
+    }
+    if name.eq_ignore_ascii_case(b"HTTPS") {
+        return Some(Variable::Https);
+    }
+    if let Some(rest) = strip(name, b"SSL_VERSION_") {
+        return version(rest).map(Variable::Version);
+    }
+    if let Some(rest) = strip(name, b"SSL_") {
+        return connection(rest).map(Variable::Connection);
+    }
+    independent(name).map(Variable::Independent)
+}
+
+/// The variable that `%{name}c` logs.
+#[must_use]
+pub fn legacy(name: &[u8]) -> Option<ConnectionVariable> {
+    let certificate = |party| ConnectionVariable::Certificate(Side::Client, CertificateVariable::Dn(party));
+    match name {
+        b"version" => Some(ConnectionVariable::Protocol),
+        b"cipher" => Some(ConnectionVariable::Cipher),
+        b"subjectdn" | b"clientcert" => Some(certificate(Party::Subject)),
+        b"issuerdn" | b"cacert" => Some(certificate(Party::Issuer)),
+        _ => None,
+    }
+}
+
+/// What follows `prefix`, compared without case.
+fn strip<'n>(name: &'n [u8], prefix: &[u8]) -> Option<&'n [u8]> {
+    let (start, rest) = name.split_at_checked(prefix.len())?;
+    start.eq_ignore_ascii_case(prefix).then_some(rest)
+}
+
+fn request(name: &[u8]) -> Option<RequestVariable<'_>> {
+    use RequestVariable as V;
+    if let Some(header) = strip(name, b"HTTP:") {
+        return Some(V::Header(header));
+    }
+    let upper = name.to_ascii_uppercase();
+    Some(match upper.as_slice() {
+        b"HTTP_USER_AGENT" => V::Header(b"User-Agent"),
+        b"HTTP_REFERER" => V::Header(b"Referer"),
+        b"HTTP_COOKIE" => V::Header(b"Cookie"),
+        b"HTTP_FORWARDED" => V::Header(b"Forwarded"),
+        b"HTTP_HOST" => V::Header(b"Host"),
+        b"HTTP_PROXY_CONNECTION" => V::Header(b"Proxy-Connection"),
+        b"HTTP_ACCEPT" => V::Header(b"Accept"),
+        b"REQUEST_METHOD" => V::Method,
+        b"REQUEST_SCHEME" => V::Scheme,
+        b"REQUEST_URI" => V::Uri,
+        b"REQUEST_FILENAME" | b"SCRIPT_FILENAME" => V::Filename,
+        b"REMOTE_ADDR" => V::RemoteAddr,
+        b"REMOTE_HOST" => V::RemoteHost,
+        b"REMOTE_IDENT" => V::RemoteIdent,
+        b"REMOTE_USER" => V::RemoteUser,
+        b"SERVER_ADMIN" => V::ServerAdmin,
+        b"SERVER_NAME" => V::ServerName,
+        b"SERVER_PORT" => V::ServerPort,
+        b"SERVER_PROTOCOL" => V::ServerProtocol,
+        b"PATH_INFO" => V::PathInfo,
+        b"QUERY_STRING" => V::QueryString,
+        b"IS_SUBREQ" => V::IsSubrequest,
+        b"DOCUMENT_ROOT" => V::DocumentRoot,
+        b"AUTH_TYPE" => V::AuthType,
+        b"THE_REQUEST" => V::RequestLine,
+        _ => return None,
+    })
+}
+
+fn version(rest: &[u8]) -> Option<VersionVariable> {
+    match rest {
+        b"INTERFACE" => Some(VersionVariable::Interface),
+        b"LIBRARY" => Some(VersionVariable::Library),
+        b"LIBRARY_INTERFACE" => Some(VersionVariable::LibraryInterface),
+        _ => None,
+    }
+}
+
+fn connection(rest: &[u8]) -> Option<ConnectionVariable> {
+    use ConnectionVariable as V;
+    let upper = rest.to_ascii_uppercase();
+    Some(match upper.as_slice() {
+        b"TLS_SNI" => V::Sni,
+        b"PROTOCOL" => V::Protocol,
+        b"SESSION_ID" => V::SessionId,
+        b"SESSION_RESUMED" => V::SessionResumed,
+        b"SECURE_RENEG" => V::SecureRenegotiation,
+        b"CIPHER" => V::Cipher,
+        b"CIPHER_EXPORT" => V::CipherExport,
+        b"CIPHER_USEKEYSIZE" => V::CipherUsedBits,
+        b"CIPHER_ALGKEYSIZE" => V::CipherAlgorithmBits,
+        b"COMPRESS_METHOD" => V::CompressionMethod,
+        b"SRP_USER" => V::SrpUser,
+        b"SRP_USERINFO" => V::SrpUserInfo,
+        b"CLIENT_VERIFY" => V::ClientVerify,
+        b"CLIENT_CERT_RFC4523_CEA" => V::ClientExactAssertion,
+        _ => {
+            if let Some(number) = strip(rest, b"CLIENT_CERT_CHAIN_") {
+                return index(number, 10).map(V::ClientChain);
+            }
+            if let Some(suffix) = strip(rest, b"CLIENT_") {
+                return certificate(suffix).map(|variable| V::Certificate(Side::Client, variable));
+            }
+            let suffix = strip(rest, b"SERVER_")?;
+            return certificate(suffix).map(|variable| V::Certificate(Side::Server, variable));
+        }
+    })
+}
+
+fn certificate(suffix: &[u8]) -> Option<CertificateVariable> {
+    use CertificateVariable as V;
+    for (name, variable) in [
+        (&b"M_VERSION"[..], V::Version),
+        (b"M_SERIAL", V::Serial),
+        (b"V_START", V::NotBefore),
+        (b"V_END", V::NotAfter),
+        (b"V_REMAIN", V::DaysLeft),
+        (b"A_SIG", V::SignatureAlgorithm),
+        (b"A_KEY", V::KeyAlgorithm),
+        (b"CERT", V::Pem),
+    ] {
+        if suffix.eq_ignore_ascii_case(name) {
+            return Some(variable);
+        }
+    }
+    if let Some(rest) = strip(suffix, b"SAN_") {
+        return alt_name(rest);
+    }
+    // The letter before `_DN` counts with its case.
+    let (party, rest) = match suffix.split_first()? {
+        (b'S', rest) => (Party::Subject, rest),
+        (b'I', rest) => (Party::Issuer, rest),
+        _ => return None,
+    };
+    match strip(rest, b"_DN")? {
+        [] => Some(V::Dn(party)),
+        [b'_', component @ ..] => dn_component(party, component),
+        _ => None,
+    }
+}
+
+fn alt_name(rest: &[u8]) -> Option<CertificateVariable> {
+    let kind = |kind, number| index(number, 4).map(|index| CertificateVariable::AltName { kind, index });
+    if let Some(number) = strip(rest, b"Email_") {
+        return kind(AltName::Email, number);
+    }
+    if let Some(number) = strip(rest, b"DNS_") {
+        return kind(AltName::Dns, number);
+    }
+    let other = strip(rest, b"OTHER_")?;
+    if let Some(number) = other.strip_prefix(b"msUPN_") {
+        return kind(AltName::MsUpn, number);
+    }
+    kind(AltName::DnsSrv, other.strip_prefix(b"dnsSRV_")?)
+}
+
+fn dn_component(party: Party, component: &[u8]) -> Option<CertificateVariable> {
+    let (component, raw) = match component.strip_suffix(b"_RAW") {
+        Some(component) => (component, true),
+        None => (component, false),
+    };
+    let (name, number) = match component.iter().position(|byte| *byte == b'_') {
+        Some(at) => (&component[..at], Some(&component[at + 1..])),
+        None => (component, None),
+    };
+    let attribute = ATTRIBUTES
+        .iter()
+        .find(|(known, _)| known.as_bytes() == name)
+        .map(|(_, attribute)| *attribute)
+        .or((name == b"SP").then_some(Attribute::State))?;
+    let index = number.map_or(Some(0), |number| index(number, 10))?;
+    Some(CertificateVariable::DnComponent { party, attribute, index, raw })
+}
+
+/// The names of the attributes, as far as they are exported.
+pub const ATTRIBUTES: [(&str, Attribute); 14] = [
+    ("C", Attribute::Country),
+    ("ST", Attribute::State),
+    ("L", Attribute::Locality),
+    ("O", Attribute::Organization),
+    ("OU", Attribute::OrganizationalUnit),
+    ("CN", Attribute::CommonName),
+    ("T", Attribute::Title),
+    ("I", Attribute::Initials),
+    ("G", Attribute::GivenName),
+    ("S", Attribute::Surname),
+    ("D", Attribute::Description),
+    ("UID", Attribute::UserId),
+    ("Email", Attribute::Email),
+    ("SerialNumber", Attribute::SerialNumber),
+];
+
+/// A decimal number of at most `digits` digits, leading zeros included.
+fn index(number: &[u8], digits: usize) -> Option<u32> {
+    if number.is_empty() || number.len() > digits || !number.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(number).ok()?.parse().ok()
+}
+
+fn independent(name: &[u8]) -> Option<IndependentVariable<'_>> {
+    use IndependentVariable as V;
+    if let Some(variable) = strip(name, b"ENV:") {
+        return Some(V::Environment(variable));
+    }
+    let upper = name.to_ascii_uppercase();
+    Some(match upper.as_slice() {
+        b"SERVER_SOFTWARE" => V::ServerSoftware,
+        b"API_VERSION" => V::ApiVersion,
+        b"TIME_YEAR" => V::Time(TimeVariable::Year),
+        b"TIME_MON" => V::Time(TimeVariable::Month),
+        b"TIME_DAY" => V::Time(TimeVariable::Day),
+        b"TIME_HOUR" => V::Time(TimeVariable::Hour),
+        b"TIME_MIN" => V::Time(TimeVariable::Minute),
+        b"TIME_SEC" => V::Time(TimeVariable::Second),
+        b"TIME_WDAY" => V::Time(TimeVariable::Weekday),
+        b"TIME" => V::Time(TimeVariable::Stamp),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(variable: CertificateVariable) -> Option<Variable<'static>> {
+        Some(Variable::Connection(ConnectionVariable::Certificate(Side::Server, variable)))
+    }
+
+    #[test]
+    fn simple_names_have_no_case() {
+        for (name, variable) in [
+            ("HTTPS", Variable::Https),
+            ("https", Variable::Https),
+            ("ssl_protocol", Variable::Connection(ConnectionVariable::Protocol)),
+            ("SSL_TLS_SNI", Variable::Connection(ConnectionVariable::Sni)),
+            ("http_host", Variable::Request(RequestVariable::Header(b"Host"))),
+            ("HTTP:X-y", Variable::Request(RequestVariable::Header(b"X-y"))),
+            ("time_year", Variable::Independent(IndependentVariable::Time(TimeVariable::Year))),
+            ("ENV:x", Variable::Independent(IndependentVariable::Environment(b"x"))),
+            ("SSL_VERSION_LIBRARY", Variable::Version(VersionVariable::Library)),
+        ] {
+            assert_eq!(parse(name.as_bytes()), Some(variable), "{name}");
+        }
+    }
+
+    #[test]
+    fn certificate_names() {
+        use CertificateVariable as V;
+        let component =
+            |attribute, index, raw| V::DnComponent { party: Party::Subject, attribute, index, raw };
+        for (name, variable) in [
+            ("M_SERIAL", V::Serial),
+            ("S_DN", V::Dn(Party::Subject)),
+            ("I_DN", V::Dn(Party::Issuer)),
+            ("S_DN_CN", component(Attribute::CommonName, 0, false)),
+            ("S_DN_OU_01", component(Attribute::OrganizationalUnit, 1, false)),
+            ("S_DN_CN_1_RAW", component(Attribute::CommonName, 1, true)),
+            ("S_DN_SP", component(Attribute::State, 0, false)),
+            ("SAN_email_1", V::AltName { kind: AltName::Email, index: 1 }),
+            ("SAN_DNS_0001", V::AltName { kind: AltName::Dns, index: 1 }),
+            ("SAN_OTHER_msUPN_0", V::AltName { kind: AltName::MsUpn, index: 0 }),
+            ("A_KEY", V::KeyAlgorithm),
+        ] {
+            assert_eq!(parse(format!("SSL_SERVER_{name}").as_bytes()), server(variable), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_none() {
+        for name in [
+            "",
+            "SSL_",
+            "SSL_NOSUCH",
+            "SSL_CIPHER_X",
+            "SSL_SERVER_",
+            "ssl_server_s_dn",
+            "SSL_SERVER_S_DN_",
+            "SSL_SERVER_S_DN_DC",
+            "SSL_SERVER_S_DN_cn",
+            "SSL_SERVER_S_DN_CN_",
+            "SSL_SERVER_S_DN_CN_x",
+            "SSL_SERVER_S_DN_CN_RAW_1",
+            "SSL_SERVER_SAN_DNS_",
+            "SSL_SERVER_SAN_DNS_00001",
+            "SSL_SERVER_SAN_OTHER_MSUPN_0",
+            "SSL_VERSION_library",
+            "SSL_CLIENT_CERT_CHAIN_x",
+            "REMOTE_PORT",
+            "SERVER_ADDR",
+            "HTTP_X",
+            "TIME_X",
+        ] {
+            assert_eq!(parse(name.as_bytes()), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic() {
+        // Prefixes of names with every byte behind them.
+        for name in [
+            &b"SSL_SERVER_S_DN_CN_1_RAW"[..],
+            b"SSL_CLIENT_SAN_OTHER_dnsSRV_9",
+            b"SSL_CLIENT_CERT_CHAIN_1",
+            b"HTTP:",
+        ] {
+            for len in 0..=name.len() {
+                for byte in 0..=255 {
+                    let mut bytes = name[..len].to_vec();
+                    bytes.push(byte);
+                    let _ = parse(&bytes);
+                    let _ = legacy(&bytes);
+                }
+            }
+        }
+    }
+}
