@@ -14,3 +14,6 @@ pub mod params;
 pub mod session;
 pub mod ssl;
 pub mod x509;
+
+#[cfg(test)]
+mod tests;

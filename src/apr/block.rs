@@ -70,8 +70,8 @@ impl Block {
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         let (capacity, idle) = match capacity {
-            ..=SMALL => (SMALL, SMALL_FREE.try_with(take).ok().flatten()),
-            ..=MEDIUM => (MEDIUM, MEDIUM_FREE.try_with(take).ok().flatten()),
+            0..=SMALL => (SMALL, SMALL_FREE.try_with(take).ok().flatten()),
+            _ if capacity <= MEDIUM => (MEDIUM, MEDIUM_FREE.try_with(take).ok().flatten()),
             capacity if capacity <= LARGE / 2 => (capacity, None),
             _ => (LARGE, LARGE_FREE.lock().ok().and_then(|mut free| free.0.pop())),
         };
@@ -213,12 +213,14 @@ fn release(start: *mut c_void, keep: impl FnOnce(NonNull<u8>) -> bool) {
 
 unsafe extern "C" fn free_small(start: *mut c_void) {
     // While a thread ends it has no list any more.
-    let keep = |block| SMALL_FREE.try_with(|free| free.borrow_mut().put(block, KEPT_BY_THREAD)).unwrap_or(false);
+    let keep =
+        |block| SMALL_FREE.try_with(|free| free.borrow_mut().put(block, KEPT_BY_THREAD)).unwrap_or(false);
     guard::catch("free_small", (), || release(start, keep));
 }
 
 unsafe extern "C" fn free_medium(start: *mut c_void) {
-    let keep = |block| MEDIUM_FREE.try_with(|free| free.borrow_mut().put(block, KEPT_BY_THREAD)).unwrap_or(false);
+    let keep =
+        |block| MEDIUM_FREE.try_with(|free| free.borrow_mut().put(block, KEPT_BY_THREAD)).unwrap_or(false);
     guard::catch("free_medium", (), || release(start, keep));
 }
 
@@ -248,9 +250,14 @@ mod tests {
 
     #[test]
     fn sizes_are_rounded_up() {
-        for (wanted, room) in
-            [(0, SMALL), (SMALL, SMALL), (SMALL + 1, MEDIUM), (MEDIUM + 1, MEDIUM + 1), (LARGE / 2 + 1, LARGE), (LARGE * 2, LARGE)]
-        {
+        for (wanted, room) in [
+            (0, SMALL),
+            (SMALL, SMALL),
+            (SMALL + 1, MEDIUM),
+            (MEDIUM + 1, MEDIUM + 1),
+            (LARGE / 2 + 1, LARGE),
+            (LARGE * 2, LARGE),
+        ] {
             assert_eq!(Block::new(wanted).room(), room, "{wanted}");
         }
     }

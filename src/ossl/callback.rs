@@ -54,18 +54,19 @@ pub enum AlpnVerdict {
 pub enum TicketStatus {
     /// Good.
     Fresh,
-    /// Good, made with a key that is being replaced.
+    /// Good, and the client shall have a new one: because its key is being replaced, or because a TLS 1.3
+    /// ticket is good for one use only.
     Renew,
 }
 
 /// What becomes of the ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TicketVerdict {
-    /// Resume its session.
+    /// Resume its session; no new ticket.
     Use,
     /// Resume, and issue a new ticket.
     UseAndRenew,
-    /// A full handshake. With TLS 1.2 the client keeps the useless ticket.
+    /// A full handshake, after which the client has no ticket that is of use.
     Ignore,
     /// A full handshake and a new ticket.
     IgnoreAndRenew,
@@ -108,7 +109,10 @@ pub trait ServerEvents: Sync {
         None
     }
 
-    /// A session must not be resumed any more.
+    /// A session must not be resumed any more. With [`SessionCacheMode::Internal`] this is also said while
+    /// the context goes away, so nothing may keep it.
+    ///
+    /// [`SessionCacheMode::Internal`]: super::ctx::SessionCacheMode::Internal
     fn session_remove(&self, ctx: &SslCtxRef, session: &SessionRef) {
         let _ = (ctx, session);
     }

@@ -54,7 +54,7 @@ pub fn certificates(path: &Path) -> Result<Vec<X509>, CertificateError> {
 /// [`certificates`] for the contents of a file.
 ///
 /// # Errors
-/// The reasons; "no start line" if there is no certificate at all.
+/// The reasons, "no start line" if there is no certificate at all. There may be none for a broken one.
 pub fn certificates_from_pem(pem: &[u8]) -> Result<Vec<X509>, Vec<LibraryError>> {
     error::clear();
     let bio = MemoryBio::new(pem).ok_or_else(error::drain)?;
@@ -64,12 +64,10 @@ pub fn certificates_from_pem(pem: &[u8]) -> Result<Vec<X509>, Vec<LibraryError>>
     while let Some(cert) = bio.certificate(sys::PEM_read_bio_X509) {
         found.push(cert);
     }
-    // The end of the file is where no further block starts.
+    // The end of the file is where no further block starts. Anything else is a broken certificate, also
+    // where OpenSSL has nothing to say about it.
     let errors = error::drain();
-    match errors.last() {
-        Some(last) if !last.is_no_start_line() => Err(errors),
-        _ => Ok(found),
-    }
+    if errors.last().is_some_and(LibraryError::is_no_start_line) { Ok(found) } else { Err(errors) }
 }
 
 /// The private key of a file: PEM, DER in base64 without header lines, or DER.
