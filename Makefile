@@ -68,7 +68,7 @@ parity: ## the tests with a real httpd, against the distribution's module
 	@tools/run-tests "$(STOCK)" $(TESTS)
 
 bench: $(BUILT) ## compare with the distribution's module: CPU per handshake, request and gigabyte, memory (BENCH_ARGS=...)
-	@bench/run "$(BUILT)" "$(STOCK)" $(BENCH_ARGS)
+	@bench/run "$(MODULE)" "$(or $(REFERENCE),$(STOCK))" $(BENCH_ARGS)
 
 install: $(BUILT) ## install as mod_ssl_rs.so beside httpd's modules (DESTDIR, APXS)
 	@tools/install install "$(BUILT)" "$(DESTDIR)"

@@ -3,6 +3,7 @@
 //! and carries out what they say.
 
 pub mod cache;
+mod closed;
 pub mod config;
 pub mod connection;
 pub mod directives;

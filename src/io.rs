@@ -2,5 +2,6 @@
 //! brigade becomes, how plain HTTP on a TLS port is answered.
 
 pub mod output;
+pub mod patience;
 pub mod plain_http;
 pub mod state;

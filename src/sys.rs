@@ -17,7 +17,7 @@
 
 include!(concat!(env!("OUT_DIR"), "/httpd.rs"));
 
-// The stand-ins for httpd's functions are weak: `host` overrides some.
+// Stand-ins for httpd's functions, which end a test that reaches one.
 #[cfg(test)]
 #[link(name = "mod_ssl_host", kind = "static")]
 unsafe extern "C" {}

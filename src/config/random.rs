@@ -83,11 +83,13 @@ pub fn parse<'w>(when: &str, source: &'w str) -> Result<(When, Words<'w>), Rando
     } else {
         return Err(RandomSeedError::Context(when.to_owned()));
     };
-    let words = if let Some(path) = source.strip_prefix("file:") {
+    // A prefix with nothing behind it is the name of a file.
+    let after = |prefix| source.strip_prefix(prefix).filter(|rest: &&str| !rest.is_empty());
+    let words = if let Some(path) = after("file:") {
         Words::File(path)
-    } else if let Some(path) = source.strip_prefix("exec:") {
+    } else if let Some(path) = after("exec:") {
         Words::Program(path)
-    } else if source.starts_with("egd:") {
+    } else if after("egd:").is_some() {
         return Err(RandomSeedError::Egd(source.to_owned()));
     } else if source.eq_ignore_ascii_case("builtin") {
         Words::Builtin
@@ -121,6 +123,7 @@ mod tests {
             ("CONNECT", "BUILTIN", (When::Connect, Words::Builtin)),
             ("startup", "file:/x", (When::Startup, Words::File("/x"))),
             ("startup", "/x", (When::Startup, Words::File("/x"))),
+            ("startup", "exec:", (When::Startup, Words::File("exec:"))),
             ("startup", "FILE:/x", (When::Startup, Words::File("FILE:/x"))),
             ("connect", "exec:/x", (When::Connect, Words::Program("/x"))),
         ] {

@@ -2,7 +2,8 @@
 
 /// The number at the start of `text`, as C's `atoi` finds it: leading blanks
 /// and a sign are allowed, what follows the digits is not looked at, and no
-/// digits are 0. Numbers that are too large stop at the limit.
+/// digits are 0. A number that does not fit C's `int` wraps around, as it does
+/// there: 2147483648 is negative.
 #[must_use]
 pub fn leading_number(text: &str) -> i64 {
     let text = text.trim_start();
@@ -14,7 +15,8 @@ pub fn leading_number(text: &str) -> i64 {
     for digit in digits.bytes().take_while(u8::is_ascii_digit) {
         number = number.saturating_mul(10).saturating_add(i64::from(digit - b'0'));
     }
-    if negative { -number } else { number }
+    let number = if negative { -number } else { number };
+    i64::from(number as i32)
 }
 
 /// A number of seconds, or bytes, that must not be negative.
@@ -37,7 +39,10 @@ mod tests {
             (" 7", 7),
             ("-3", -3),
             ("+3", 3),
-            ("99999999999999999999", i64::MAX),
+            ("2147483647", 2_147_483_647),
+            ("2147483648", -2_147_483_648),
+            ("4294967296", 0),
+            ("99999999999999999999", -1),
         ] {
             assert_eq!(leading_number(text), number, "{text}");
         }

@@ -75,7 +75,8 @@ impl SessionStore {
                 self.locked(server, || self.cache.store(server, id, expiry, &mut der, scratch))
             })
             .unwrap_or(Err(Status::EGENERAL));
-        trace(server, "SET", if stored.is_ok() { "OK" } else { "BAD" }, id, "caching");
+        let timeout = format!("timeout={}s ", session.timeout());
+        trace(server, "SET", if stored.is_ok() { "OK" } else { "BAD" }, id, &timeout, "caching");
     }
 
     /// Finds a session.
@@ -88,8 +89,8 @@ impl SessionStore {
         // The master secret of the session was in there.
         buffer[..found.unwrap_or(0)].zeroize();
         match session {
-            Some(_) => trace(server, "GET", "FOUND", id, "reuse"),
-            None => trace(server, "GET", "MISSED", id, "renewal"),
+            Some(_) => trace(server, "GET", "FOUND", id, "", "reuse"),
+            None => trace(server, "GET", "MISSED", id, "", "renewal"),
         }
         session
     }
@@ -97,7 +98,7 @@ impl SessionStore {
     /// Forgets a session.
     pub fn remove(&self, server: Server<'_>, id: &[u8]) {
         let _ = root_scratch(|scratch| self.locked(server, || self.cache.remove(server, id, scratch)));
-        trace(server, "REM", "OK", id, "dead");
+        trace(server, "REM", "OK", id, "", "dead");
     }
 
     /// Prints the provider's figures.
@@ -109,13 +110,13 @@ impl SessionStore {
     }
 }
 
-fn trace(server: Server<'_>, request: &str, status: &str, id: &[u8], what: &str) {
+fn trace(server: Server<'_>, request: &str, status: &str, id: &[u8], detail: &str, what: &str) {
     if server.logs(Level::Trace2) {
         let id = hex(id);
         log!(
             server,
             Trace2,
-            "Inter-Process Session Cache: request={request} status={status} id={id} (session {what})"
+            "Inter-Process Session Cache: request={request} status={status} id={id} {detail}(session {what})"
         );
     }
 }

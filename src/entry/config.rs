@@ -1,7 +1,7 @@
 //! The configuration of servers and directories, as httpd stores and merges it.
 
-use super::module;
 use super::vhost::Vhost;
+use super::{closed, module};
 use crate::apr::Pool;
 use crate::config::dir::DirConfig;
 use crate::config::global::GlobalConfig;
@@ -82,14 +82,14 @@ fn keep<T: 'static>(pool: *mut sys::apr_pool_t, value: T) -> *mut c_void {
 entry_point! {
     /// Makes the configuration of a server.
     pub fn create_server(pool: *mut sys::apr_pool_t, _server: *mut sys::server_rec) -> *mut c_void,
-        closed: std::ptr::null_mut();
+        closed: closed::NO_RECORD;
     { keep(pool, ServerConf::default()) }
 }
 
 entry_point! {
     /// Merges the main server's configuration into that of a vhost.
     pub fn merge_server(pool: *mut sys::apr_pool_t, base: *mut c_void, add: *mut c_void) -> *mut c_void,
-        closed: std::ptr::null_mut();
+        closed: closed::NO_RECORD;
     {
         // SAFETY: both were returned by `create_server`.
         let base = unsafe { base.cast::<ServerConf>().as_ref() };
@@ -104,14 +104,14 @@ entry_point! {
 entry_point! {
     /// Makes the configuration of a directory.
     pub fn create_dir(pool: *mut sys::apr_pool_t, _dir: *mut c_char) -> *mut c_void,
-        closed: std::ptr::null_mut();
+        closed: closed::NO_RECORD;
     { keep(pool, DirConf::default()) }
 }
 
 entry_point! {
     /// Merges the configuration of an outer directory into that of an inner.
     pub fn merge_dir(pool: *mut sys::apr_pool_t, base: *mut c_void, add: *mut c_void) -> *mut c_void,
-        closed: std::ptr::null_mut();
+        closed: closed::NO_RECORD;
     {
         // SAFETY: returned by `create_dir` or this function.
         let base = unsafe { DirConf::from_raw(base) };

@@ -12,6 +12,7 @@ use crate::apr::{Block, Brigade};
 use crate::httpd::Conn;
 use crate::httpd::conn::ConnSlot;
 use crate::httpd::server::ServerSlot;
+use crate::io::patience::Patience;
 use crate::io::plain_http::MadeUpRequest;
 use crate::io::state::{Event, Phase};
 use crate::ossl::ssl::Ssl;
@@ -35,6 +36,10 @@ pub struct ConnState {
     pub plaintext: Cell<Option<Brigade<'static>>>,
     /// Data to encrypt that waits for more.
     pub staged: Cell<Option<Block>>,
+    /// The pace of the client.
+    pub patience: Cell<Patience>,
+    /// The last read filled all the room there was.
+    pub bulk: Cell<bool>,
     /// What remains of the made-up request after plain HTTP was spoken.
     pub plain_http: Cell<Option<MadeUpRequest>>,
     /// What requests may see, in any thread.
@@ -60,6 +65,8 @@ impl ConnState {
             searched: Cell::new(None),
             plaintext: Cell::new(Some(plaintext)),
             staged: Cell::new(None),
+            patience: Cell::new(Patience::default()),
+            bulk: Cell::new(false),
             plain_http: Cell::new(None),
             shared: Shared::new(conn.base_server()),
         }

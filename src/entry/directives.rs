@@ -7,6 +7,7 @@ mod certificate;
 mod policy;
 mod session;
 
+use super::closed;
 use super::config::{DirConf, ServerConf};
 use crate::apr::pool::c_string;
 use crate::httpd::command::{Args, Arity, Context, Parms};
@@ -231,9 +232,6 @@ const fn command(directive: &'static Directive) -> sys::command_rec {
     }
 }
 
-/// The closed answer of a command: the configuration is refused.
-const PANIC: *const c_char = c"internal error in this directive's handler (see the log)".as_ptr();
-
 /// Runs the handler of a command and gives httpd its complaint.
 ///
 /// # Safety
@@ -241,12 +239,14 @@ const PANIC: *const c_char = c"internal error in this directive's handler (see t
 /// words are NULL or C strings.
 unsafe fn run(parms: *mut sys::cmd_parms, dir: *mut c_void, args: Args<'_>) -> *const c_char {
     // SAFETY: promised by the caller.
-    let Some(parms) = (unsafe { Parms::from_raw(parms) }) else { return PANIC };
+    let Some(parms) = (unsafe { Parms::from_raw(parms) }) else { return closed::COMMAND };
     // SAFETY: `command` stores a row of the table in cmd_data.
-    let Some(directive) = (unsafe { parms.info().cast::<Directive>().as_ref() }) else { return PANIC };
+    let Some(directive) = (unsafe { parms.info().cast::<Directive>().as_ref() }) else {
+        return closed::COMMAND;
+    };
     // SAFETY: httpd passes this module's configuration of the section.
-    let Some(dir) = (unsafe { DirConf::from_raw(dir) }) else { return PANIC };
-    let Some(server) = ServerConf::of(parms.server()) else { return PANIC };
+    let Some(dir) = (unsafe { DirConf::from_raw(dir) }) else { return closed::COMMAND };
+    let Some(server) = ServerConf::of(parms.server()) else { return closed::COMMAND };
     if directive.context == Global
         && let Some(complaint) = parms.refuse_virtual_host()
     {
@@ -270,7 +270,7 @@ unsafe fn word<'w>(word: *const c_char) -> Option<&'w CStr> {
 
 entry_point! {
     /// A directive with `on` or `off`.
-    fn flag(parms: *mut sys::cmd_parms, dir: *mut c_void, on: c_int) -> *const c_char, closed: PANIC;
+    fn flag(parms: *mut sys::cmd_parms, dir: *mut c_void, on: c_int) -> *const c_char, closed: closed::COMMAND;
     {
         // SAFETY: httpd's arguments, unchanged.
         unsafe { run(parms, dir, Args::Flag(on != 0)) }
@@ -279,7 +279,7 @@ entry_point! {
 
 entry_point! {
     /// A directive with the rest of the line.
-    fn raw(parms: *mut sys::cmd_parms, dir: *mut c_void, line: *const c_char) -> *const c_char, closed: PANIC;
+    fn raw(parms: *mut sys::cmd_parms, dir: *mut c_void, line: *const c_char) -> *const c_char, closed: closed::COMMAND;
     {
         // SAFETY: httpd passes a C string.
         let line = unsafe { word(line) }.unwrap_or_default();
@@ -290,7 +290,7 @@ entry_point! {
 
 entry_point! {
     /// A directive with one word.
-    fn take1(parms: *mut sys::cmd_parms, dir: *mut c_void, first: *const c_char) -> *const c_char, closed: PANIC;
+    fn take1(parms: *mut sys::cmd_parms, dir: *mut c_void, first: *const c_char) -> *const c_char, closed: closed::COMMAND;
     {
         // SAFETY: httpd passes C strings, NULL for those not given.
         let words = [unsafe { word(first) }];
@@ -302,7 +302,7 @@ entry_point! {
 entry_point! {
     /// A directive with up to two words.
     fn take2(parms: *mut sys::cmd_parms, dir: *mut c_void, first: *const c_char, second: *const c_char) -> *const c_char,
-        closed: PANIC;
+        closed: closed::COMMAND;
     {
         // SAFETY: httpd passes C strings, NULL for those not given.
         let words = [first, second].map(|text| unsafe { word(text) });
@@ -319,7 +319,7 @@ entry_point! {
         first: *const c_char,
         second: *const c_char,
         third: *const c_char,
-    ) -> *const c_char, closed: PANIC;
+    ) -> *const c_char, closed: closed::COMMAND;
     {
         // SAFETY: httpd passes C strings, NULL for those not given.
         let words = [first, second, third].map(|text| unsafe { word(text) });
@@ -370,6 +370,32 @@ mod tests {
         for row in &TABLE {
             assert!(!row.help.is_empty() && !row.default.is_empty(), "{:?}", row.name);
         }
+    }
+
+    /// The table as docs/directives.md.
+    fn document() -> String {
+        let mut text = String::from(
+            "# Directives\n\nGenerated from the table in `src/entry/directives.rs`; `UPDATE=1 cargo test document` writes it anew. \
+             The meaning of each is that of mod_ssl 2.4, except for what [differences.md](differences.md) says. A directive of \
+             mod_ssl that is not here is not built yet: httpd refuses it as an unknown command.\n\n\
+             | Directive | Arguments | Context | Without it |\n|---|---|---|---|\n",
+        );
+        for row in &TABLE {
+            let cell = |text: &CStr| text.to_string_lossy().replace('|', "\\|");
+            let (name, help) = (cell(row.name), cell(row.help));
+            text.push_str(&format!("| `{name}` | {help} | {} | {} |\n", row.context.describe(), row.default));
+        }
+        text
+    }
+
+    #[test]
+    fn the_document_follows_the_table() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/directives.md");
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(path, document()).unwrap();
+        }
+        let written = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(written == document(), "docs/directives.md is out of date: UPDATE=1 cargo test document");
     }
 
     #[test]

@@ -109,20 +109,24 @@ impl ServerEvents for Events {
         }
     }
 
+    fn key_log(&self, ssl: &SslRef, line: &CStr) {
+        if let Some(log) = state_of(ssl).and_then(|state| state.vhost().tls.as_ref()?.key_log.clone()) {
+            log.write(line);
+        }
+    }
+
     fn state_change(&self, ssl: &SslRef, change: StateChange<'_>) {
         let Some(state) = state_of(ssl) else { return };
-        let server = state.server();
-        let server = server.get();
+        let conn = state.conn();
         match change {
-            StateChange::Started => log!(server, Trace3, "OpenSSL: Handshake: start"),
-            StateChange::Step(text) => log!(server, Trace3, "OpenSSL: {text}"),
+            StateChange::Started => log!(conn, Trace3, "OpenSSL: Handshake: start"),
+            StateChange::Step(text) => log!(conn, Trace3, "OpenSSL: {text}"),
             StateChange::Finished => {
-                log!(server, Trace3, "OpenSSL: Handshake: done");
-                let (version, cipher) = (ssl.version_name(), ssl.cipher());
-                let (name, used, all) = cipher.map_or(("NONE".to_owned(), 0, 0), |cipher| {
-                    (cipher.name, cipher.bits, cipher.algorithm_bits)
-                });
-                log!(state.conn(), Debug, "AH02041: Protocol: {version}, Cipher: {name} ({used}/{all} bits)");
+                log!(conn, Trace3, "OpenSSL: Handshake: done");
+                let version = ssl.version_name();
+                let cipher = ssl.cipher().unwrap_or_default();
+                let (name, used, all) = (cipher.name, cipher.bits, cipher.algorithm_bits);
+                log!(conn, Debug, "AH02041: Protocol: {version}, Cipher: {name} ({used}/{all} bits)");
             }
         }
     }

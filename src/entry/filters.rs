@@ -1,7 +1,7 @@
 //! The connection filters, as httpd knows them.
 
 use super::connection::ConnState;
-use super::{input, output};
+use super::{closed, input, output};
 use crate::apr::{Brigade, Status};
 use crate::httpd::Conn;
 use crate::httpd::filter::{self, Filter, ReadRequest};
@@ -41,15 +41,6 @@ pub fn add(conn: Conn<'_>) -> Option<Pair<'_>> {
     Some(Pair { input, output })
 }
 
-/// The closed answer of a filter: the connection is given up.
-fn give_up(filter: *mut sys::ap_filter_t) -> sys::apr_status_t {
-    // SAFETY: httpd passes a filter of a live connection.
-    if let Some(conn) = unsafe { Filter::from_raw(filter) }.and_then(Filter::conn) {
-        conn.abort();
-    }
-    Status::EGENERAL.0
-}
-
 entry_point! {
     /// Input filter `SSL/TLS Filter`.
     fn input_filter(
@@ -58,7 +49,7 @@ entry_point! {
         mode: sys::ap_input_mode_t,
         block: sys::apr_read_type_e,
         bytes: sys::apr_off_t,
-    ) -> sys::apr_status_t, closed: give_up(filter);
+    ) -> sys::apr_status_t, closed: closed::filter(filter);
     {
         // SAFETY: httpd passes a filter of a live connection.
         let Some(this) = (unsafe { Filter::from_raw(filter) }) else { return Status::EGENERAL.0 };
@@ -77,7 +68,7 @@ entry_point! {
     fn output_filter(
         filter: *mut sys::ap_filter_t,
         brigade: *mut sys::apr_bucket_brigade,
-    ) -> sys::apr_status_t, closed: give_up(filter);
+    ) -> sys::apr_status_t, closed: closed::filter(filter);
     {
         // SAFETY: httpd passes a filter of a live connection.
         let Some(this) = (unsafe { Filter::from_raw(filter) }) else { return Status::EGENERAL.0 };
@@ -95,7 +86,7 @@ entry_point! {
     fn pass_through(
         filter: *mut sys::ap_filter_t,
         brigade: *mut sys::apr_bucket_brigade,
-    ) -> sys::apr_status_t, closed: give_up(filter);
+    ) -> sys::apr_status_t, closed: closed::filter(filter);
     {
         // SAFETY: httpd passes a filter of a live connection.
         let Some(this) = (unsafe { Filter::from_raw(filter) }) else { return Status::EGENERAL.0 };

@@ -5,11 +5,12 @@ use super::handshake;
 use super::report;
 use super::wire::Waiting;
 use crate::apr::brigade::Bucket;
-use crate::apr::{Block, Brigade, Status};
+use crate::apr::{Block, Brigade, Status, time};
 use crate::httpd::filter::{Mode, ReadRequest};
 use crate::httpd::log::log;
 use crate::httpd::{Filter, Level};
 use crate::io::output::RECORD;
+use crate::io::patience::MOMENT;
 use crate::ossl::ssl::{Ssl, Stopped};
 
 /// The longest piece of a line that is handed out at once.
@@ -86,8 +87,9 @@ fn bytes(
     request: ReadRequest,
 ) -> Result<(), Status> {
     if plaintext.is_empty() {
-        let wanted = request.bytes.clamp(1, MOST);
+        let wanted = request.bytes.clamp(1, if state.bulk.get() { MOST } else { RECORD });
         let block = decrypt(state, ssl, wanted, request.block)?;
+        state.bulk.set(block.len() == wanted && wanted >= RECORD);
         into.push(Bucket::from_block(block, state.conn().bucket_alloc()));
         return Ok(());
     }
@@ -103,10 +105,27 @@ fn speculate(
     request: ReadRequest,
 ) -> Result<(), Status> {
     if plaintext.is_empty() {
-        let block = decrypt(state, ssl, BLOCK, request.block)?;
+        let block = match decrypt(state, ssl, BLOCK, request.block) {
+            Err(status) if status.is_eagain() && more_soon(state) => decrypt(state, ssl, BLOCK, false)?,
+            other => other?,
+        };
         plaintext.push(Bucket::from_block(block, state.conn().bucket_alloc()));
     }
     plaintext.copy_bytes(request.bytes.max(1), into)
+}
+
+/// Whether a quick client has sent something after a moment.
+fn more_soon(state: &ConnState) -> bool {
+    let mut patience = state.patience.get();
+    if !patience.waits() {
+        return false;
+    }
+    let heard = state.conn().wait_for_input(MOMENT);
+    if !heard {
+        patience.disappointed();
+        state.patience.set(patience);
+    }
+    heard
 }
 
 /// Hands out up to and with the next line feed, or a piece of a long line.
@@ -154,9 +173,9 @@ fn decrypt(state: &ConnState, ssl: &Ssl, wanted: usize, block: bool) -> Result<B
                 // More is here already; it must not make us wait.
                 state.wire.wait(Waiting::Try);
             }
-            Ok(_) => return Ok(data),
+            Ok(_) => break,
             // What came with it is told first; the reason comes again.
-            Err(_) if !data.is_empty() => return Ok(data),
+            Err(_) if !data.is_empty() => break,
             Err(Stopped::WantRead | Stopped::WantWrite) => {
                 // Something arrived that carries no data for us (a ticket, a
                 // key update): what follows may be here already, where the
@@ -170,6 +189,10 @@ fn decrypt(state: &ConnState, ssl: &Ssl, wanted: usize, block: bool) -> Result<B
             Err(stopped) => return Err(stop(state, stopped)),
         }
     }
+    let mut patience = state.patience.get();
+    patience.heard(time::now);
+    state.patience.set(patience);
+    Ok(data)
 }
 
 /// The reason for a read that failed, logged.

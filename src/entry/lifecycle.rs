@@ -4,7 +4,7 @@ use super::connection::ConnState;
 use super::shared::Shared;
 use super::vhost::Vhost;
 use super::wire::{Waiting, Wire};
-use super::{cache, events, filters, handshake, request, start, vars};
+use super::{cache, closed, events, filters, handshake, request, start, vars};
 use crate::apr::Pool;
 use crate::guard;
 use crate::httpd::hook::{Modules, NONE, Order, answer};
@@ -60,7 +60,7 @@ entry_point! {
     /// Hook `pre_config`: before each reading of the configuration.
     fn pre_config(
         pconf: *mut sys::apr_pool_t, _plog: *mut sys::apr_pool_t, _ptemp: *mut sys::apr_pool_t,
-    ) -> c_int, closed: answer::SERVER_ERROR;
+    ) -> c_int, closed: closed::REFUSE;
     {
         // SAFETY: httpd passes the configuration pool.
         let Some(pconf) = (unsafe { Pool::from_raw(pconf) }) else { return answer::SERVER_ERROR };
@@ -91,7 +91,7 @@ entry_point! {
 
 entry_point! {
     /// Hook `pre_connection`.
-    fn pre_connection(conn: *mut sys::conn_rec, _socket: *mut c_void) -> c_int, closed: refuse(conn);
+    fn pre_connection(conn: *mut sys::conn_rec, _socket: *mut c_void) -> c_int, closed: closed::connection(conn);
     {
         // SAFETY: core passes a live connection that belongs to this thread.
         let Some(conn) = (unsafe { Conn::from_raw(conn) }) else { return answer::DECLINED };
@@ -102,23 +102,23 @@ entry_point! {
         let Some(tls) = &vhost.tls else { return answer::DECLINED };
         log!(conn, Info, "AH01964: Connection to child {} established (server {})", conn.id(), vhost.id);
         start::seed_for_connection(conn);
-        let Some(pair) = filters::add(conn) else { return refuse(conn.as_ptr()) };
+        let Some(pair) = filters::add(conn) else { return closed::connection(conn.as_ptr()) };
         // SAFETY: the state owns the wire, and the connection's pool owns the state.
         let wire = unsafe { Wire::new(conn, pair.input, pair.output) };
         // SAFETY: the state owns the brigade, and the connection's pool owns the state.
         let plaintext = unsafe { conn.kept_brigade() };
-        let (Some(wire), Some(plaintext)) = (wire, plaintext) else { return refuse(conn.as_ptr()) };
+        let (Some(wire), Some(plaintext)) = (wire, plaintext) else { return closed::connection(conn.as_ptr()) };
         let ssl = match Ssl::new(&tls.ctx, Box::new(Rc::clone(&wire))) {
             Ok(ssl) => ssl,
             Err(errors) => {
                 log!(conn, Error, "AH01962: Unable to create a new SSL connection from the SSL context");
                 super::report::library_errors(conn.base_server(), Level::Error, &errors);
-                return refuse(conn.as_ptr());
+                return closed::connection(conn.as_ptr());
             }
         };
         if !ssl.set_session_id_context(&tls.session_context) {
             conn.log(Level::Error, format_args!("AH01963: Unable to set session id context to '{}'", vhost.id));
-            return refuse(conn.as_ptr());
+            return closed::connection(conn.as_ptr());
         }
         ssl.set_accept_state();
         let state = ConnState::new(conn, ssl.clone(), wire, vhost.clone(), plaintext).attach(conn);
@@ -127,19 +127,10 @@ entry_point! {
     }
 }
 
-/// The closed answer of a connection hook.
-fn refuse(conn: *mut sys::conn_rec) -> c_int {
-    // SAFETY: core passes a live connection that belongs to this thread.
-    if let Some(conn) = unsafe { Conn::from_raw(conn) } {
-        conn.abort();
-    }
-    answer::SERVER_ERROR
-}
-
 entry_point! {
     /// Hook `process_connection`: the handshake, and then whoever speaks the
     /// protocol that was agreed on.
-    fn process_connection(conn: *mut sys::conn_rec) -> c_int, closed: { refuse(conn); answer::OK };
+    fn process_connection(conn: *mut sys::conn_rec) -> c_int, closed: closed::process_connection(conn);
     {
         // SAFETY: core passes a live connection that belongs to this thread.
         let Some(conn) = (unsafe { Conn::from_raw(conn) }) else { return answer::DECLINED };
@@ -154,7 +145,7 @@ entry_point! {
 
 entry_point! {
     /// Hook `ssl_conn_is_ssl`.
-    fn conn_is_ssl(conn: *mut sys::conn_rec) -> c_int, closed: answer::DECLINED;
+    fn conn_is_ssl(conn: *mut sys::conn_rec) -> c_int, closed: closed::DO_NOT_KNOW;
     {
         // SAFETY: core passes a live connection, or NULL.
         let Some(conn) = (unsafe { Conn::from_raw(conn) }) else { return answer::DECLINED };

@@ -8,7 +8,7 @@ use super::shutdown;
 use super::wire::Waiting;
 use crate::apr::block::LARGE;
 use crate::apr::brigade::{FileSpan, Front};
-use crate::apr::{Block, Brigade, Kind, Status};
+use crate::apr::{Block, Brigade, Kind, Status, time};
 use crate::httpd::log::log;
 use crate::httpd::{Filter, Level};
 use crate::io::output::{self, BATCH, FILE_PIECE, RECORD, Take};
@@ -41,7 +41,13 @@ pub fn write(state: &ConnState, filter: Filter<'_>, brigade: &mut Brigade<'_>) -
         // The response is complete. It leaves now rather than after the MPM
         // has looked for another request, so that the next request of a quick
         // client is here when it looks.
-        return conn.push_output();
+        let status = conn.push_output();
+        if conn.is_handed_back() {
+            let mut patience = state.patience.get();
+            patience.responded(time::now());
+            state.patience.set(patience);
+        }
+        return status;
     }
     Status::SUCCESS
 }

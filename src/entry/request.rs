@@ -2,8 +2,8 @@
 
 use super::connection::ConnState;
 use super::shared::Shared;
-use super::shutdown;
 use super::vhost::Vhost;
+use super::{closed, shutdown};
 use crate::apr::pool::c_string;
 use crate::httpd::Level;
 use crate::httpd::hook::answer;
@@ -16,7 +16,7 @@ use std::ffi::{c_char, c_int};
 
 entry_point! {
     /// Hook `http_scheme`.
-    pub fn http_scheme(request: *const sys::request_rec) -> *const c_char, closed: std::ptr::null();
+    pub fn http_scheme(request: *const sys::request_rec) -> *const c_char, closed: closed::NOTHING;
     {
         // SAFETY: core passes a live request.
         let request = unsafe { Request::from_raw(request) };
@@ -39,7 +39,7 @@ entry_point! {
 
 entry_point! {
     /// Hook `post_read_request`: may this request be served on this connection?
-    pub fn post_read_request(request: *mut sys::request_rec) -> c_int, closed: answer::SERVER_ERROR;
+    pub fn post_read_request(request: *mut sys::request_rec) -> c_int, closed: closed::REFUSE;
     {
         // SAFETY: core passes a live request that belongs to this thread.
         let Some(request) = (unsafe { Request::from_raw(request) }) else { return answer::DECLINED };

@@ -5,9 +5,11 @@
 
 mod certificates;
 mod context;
+pub mod key_log;
 mod random;
 
 use super::cache::SessionStore;
+use super::closed;
 use super::config::ServerConf;
 use super::report;
 use super::vhost::Vhost;
@@ -27,6 +29,16 @@ use std::sync::Arc;
 
 pub use random::for_connection as seed_for_connection;
 
+/// What all servers share.
+pub struct Common<'c> {
+    /// `SSLSessionCache`.
+    pub cache: &'c CacheSpec,
+    /// The cache itself, except in the first pass.
+    pub store: Option<Arc<SessionStore>>,
+    /// Where key material goes, for debugging.
+    pub key_log: Option<Arc<key_log::KeyLog>>,
+}
+
 /// The start failed; the reason has been logged.
 pub struct Failed;
 
@@ -37,7 +49,7 @@ entry_point! {
         _plog: *mut sys::apr_pool_t,
         _ptemp: *mut sys::apr_pool_t,
         main: *mut sys::server_rec,
-    ) -> c_int, closed: answer::SERVER_ERROR;
+    ) -> c_int, closed: closed::REFUSE;
     {
         // SAFETY: httpd passes the configuration pool.
         let pool = unsafe { Pool::from_raw(pconf) };
@@ -78,9 +90,10 @@ fn start(pool: Pool<'_>, main: Server<'_>) -> Result<(), Failed> {
     random::at_startup(main, &global.random_seeds);
     set_fips(pool, main, global.fips)?;
     let store = if is_first_pass() { None } else { open_cache(pool, main, conf, &global.session_cache)? };
+    let common = Common { cache: &global.session_cache, store, key_log: key_log::open(main)? };
     log!(main, Info, "AH01887: Init: Initializing (virtual) servers for SSL");
     for server in main.iter() {
-        let vhost = prepare(main, server, &global.session_cache, store.as_ref())?;
+        let vhost = prepare(main, server, &common)?;
         let conf = ServerConf::of(server).ok_or(Failed)?;
         tie(&vhost);
         if conf.vhost.set(vhost).is_err() {
@@ -101,12 +114,7 @@ fn start(pool: Pool<'_>, main: Server<'_>) -> Result<(), Failed> {
 }
 
 /// What start-up makes of one server.
-fn prepare(
-    main: Server<'_>,
-    server: Server<'_>,
-    cache: &CacheSpec,
-    store: Option<&Arc<SessionStore>>,
-) -> Result<Arc<Vhost>, Failed> {
+fn prepare(main: Server<'_>, server: Server<'_>, common: &Common<'_>) -> Result<Arc<Vhost>, Failed> {
     let conf = ServerConf::of(server).ok_or(Failed)?;
     let declared = conf.declared.borrow();
     let protocol = server.protocol().unwrap_or_default().to_string_lossy();
@@ -114,7 +122,7 @@ fn prepare(
     let id = vhost_id(&server.hostname().to_string_lossy(), server.port(), on);
     let tls = if on {
         log!(server, Info, "AH01914: Configuring server {id} for SSL protocol");
-        Some(context::build(main, server, &id, &declared, cache, store)?)
+        Some(context::build(main, server, &id, &declared, common)?)
     } else {
         None
     };

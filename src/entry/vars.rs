@@ -7,6 +7,7 @@ mod value;
 
 pub use environment::{Environment, fixups};
 
+use super::closed::{DO_NOT_KNOW, EMPTY, NOTHING};
 use super::shared::Shared;
 use crate::apr::pool::text_from;
 use crate::apr::{Pool, Strings};
@@ -17,10 +18,6 @@ use crate::vars::escape::log_item;
 use crate::vars::name::{self, Variable};
 use std::ffi::{CStr, c_char, c_int, c_void};
 use value::Context;
-
-const EMPTY: *mut c_char = c"".as_ptr().cast_mut();
-/// Not a name of ours; or nothing to show.
-const NOTHING: *const c_char = std::ptr::null();
 
 type VarLookup = unsafe extern "C" fn(
     *mut sys::apr_pool_t,
@@ -179,7 +176,7 @@ entry_point! {
 
 entry_point! {
     /// Hook `expr_lookup`: `%{SSL_...}`, `ssl(...)`, `PeerExtList(...)`.
-    pub fn expr_lookup(parms: *mut sys::ap_expr_lookup_parms) -> c_int, closed: sys::DECLINED;
+    pub fn expr_lookup(parms: *mut sys::ap_expr_lookup_parms) -> c_int, closed: DO_NOT_KNOW;
     {
         // SAFETY: httpd passes the parameters of one lookup.
         let Some(parms) = (unsafe { parms.as_mut() }) else { return sys::DECLINED };

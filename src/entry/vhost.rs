@@ -3,6 +3,7 @@
 
 use super::cache::SessionStore;
 use super::config::ServerConf;
+use super::start::key_log::KeyLog;
 use crate::httpd::Server;
 use crate::httpd::server::ServerSlot;
 use crate::ossl::ctx::SslCtx;
@@ -36,6 +37,8 @@ pub struct Tls {
     pub identity: ServerIdentity,
     /// As `identity`, for client authentication.
     pub auth: AuthGroup,
+    /// Where key material is logged for debugging (`SSLKEYLOGFILE`).
+    pub key_log: Option<Arc<KeyLog>>,
     /// The cache of sessions, shared between processes.
     pub sessions: Option<Arc<SessionStore>>,
 }

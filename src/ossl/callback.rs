@@ -3,7 +3,7 @@
 //! Each callback collects plain values, asks the [`ServerEvents`] of its context and carries out the
 //! verdict. A panic refuses: the handshake fails, the session is not found.
 
-use std::ffi::c_void;
+use std::ffi::{CStr, c_void};
 use std::ops::Range;
 use std::ptr::{self, NonNull};
 use std::sync::{Mutex, PoisonError};
@@ -123,6 +123,12 @@ pub trait ServerEvents: Sync {
     /// A client wants to resume the session in a ticket. Not asked for sessions found by their id.
     fn ticket_open(&self, ssl: &SslRef, session: &SessionRef, status: TicketStatus) -> TicketVerdict;
 
+    /// A line of key material in the form of the SSLKEYLOGFILE format; only when asked for. Whoever has it
+    /// can read the connection.
+    fn key_log(&self, ssl: &SslRef, line: &CStr) {
+        let _ = (ssl, line);
+    }
+
     /// The handshake took a step; only when asked for.
     fn state_change(&self, ssl: &SslRef, change: StateChange<'_>) {
         let _ = (ssl, change);
@@ -136,6 +142,8 @@ pub struct Wanted {
     pub sessions: bool,
     /// `state_change`.
     pub states: bool,
+    /// `key_log`.
+    pub keys: bool,
 }
 
 /// Connects a context with its answers.
@@ -167,6 +175,10 @@ pub fn install(ctx: &SslCtxRef, answers: &'static dyn ServerEvents, wanted: Want
         unsafe { sys::SSL_CTX_sess_set_get_cb(raw, Some(trampoline::session_get)) };
         // SAFETY: see above.
         unsafe { sys::SSL_CTX_sess_set_remove_cb(raw, Some(trampoline::session_remove)) };
+    }
+    if wanted.keys {
+        // SAFETY: see above.
+        unsafe { sys::SSL_CTX_set_keylog_callback(raw, Some(trampoline::key_log)) };
     }
     if wanted.states {
         // SAFETY: see above.

@@ -4,6 +4,7 @@ use super::error;
 use super::ffi;
 use foreign_types::ForeignTypeRef;
 use libc::{c_char, c_int, c_long, c_ulong, c_void};
+use openssl::asn1::Asn1TimeRef;
 use openssl::nid::Nid;
 use openssl::x509::{X509NameRef, X509Ref};
 use openssl_sys as o;
@@ -118,6 +119,24 @@ pub fn components<'n>(name: &'n X509NameRef, kind: Nid, raw: bool) -> impl Itera
     name.entries_by_nid(kind).map(move |entry| print_string(entry.data().as_ptr(), flags))
 }
 
+/// All attributes of a name with their types, in its order.
+pub fn attributes(name: &X509NameRef) -> impl Iterator<Item = (Nid, Vec<u8>)> + '_ {
+    name.entries()
+        .map(|entry| (entry.object().nid(), print_string(entry.data().as_ptr(), ESC_CTRL | UTF8_CONVERT)))
+}
+
+/// A time as the library prints it, or what it prints of a malformed one.
+#[must_use]
+pub fn time(time: &Asn1TimeRef) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::new();
+    if write!(text, "{time}").is_err() {
+        error::clear();
+        text = "Bad time value".to_owned();
+    }
+    text
+}
+
 fn print_string(string: *const o::ASN1_STRING, flags: c_ulong) -> Vec<u8> {
     let Some(printed) = Printed::new() else { return Vec::new() };
     // SAFETY: BIO and string are alive.
@@ -142,7 +161,10 @@ pub enum AltNameKind {
 /// right kind with the wrong type of string: it counts, but has no value.
 #[must_use]
 pub fn alt_names(certificate: &X509Ref, kind: AltNameKind) -> Vec<Option<Vec<u8>>> {
-    let Some(names) = certificate.subject_alt_names() else { return Vec::new() };
+    let names = certificate.subject_alt_names();
+    // A malformed extension counts as none.
+    error::clear();
+    let Some(names) = names else { return Vec::new() };
     names.iter().filter_map(|name| alt_name(name.as_ptr(), kind)).collect()
 }
 
@@ -274,8 +296,8 @@ pub fn log_tail(certificate: &X509Ref) -> String {
         describe(certificate.subject_name()),
         describe(certificate.issuer_name()),
         serial(certificate),
-        certificate.not_before(),
-        certificate.not_after()
+        time(certificate.not_before()),
+        time(certificate.not_after())
     )
 }
 

@@ -348,7 +348,7 @@ fn connection(rest: &[u8]) -> Option<ConnectionVariable> {
         b"CLIENT_CERT_RFC4523_CEA" => V::ClientExactAssertion,
         _ => {
             if let Some(number) = strip(rest, b"CLIENT_CERT_CHAIN_") {
-                return index(number, 10).map(V::ClientChain);
+                return long_index(number).filter(|_| !number.is_empty()).map(V::ClientChain);
             }
             if let Some(suffix) = strip(rest, b"CLIENT_") {
                 return certificate(suffix).map(|variable| V::Certificate(Side::Client, variable));
@@ -392,7 +392,7 @@ fn certificate(suffix: &[u8]) -> Option<CertificateVariable> {
 }
 
 fn alt_name(rest: &[u8]) -> Option<CertificateVariable> {
-    let kind = |kind, number| index(number, 4).map(|index| CertificateVariable::AltName { kind, index });
+    let kind = |kind, number| index(number).map(|index| CertificateVariable::AltName { kind, index });
     if let Some(number) = strip(rest, b"Email_") {
         return kind(AltName::Email, number);
     }
@@ -420,7 +420,7 @@ fn dn_component(party: Party, component: &[u8]) -> Option<CertificateVariable> {
         .find(|(known, _)| known.as_bytes() == name)
         .map(|(_, attribute)| *attribute)
         .or((name == b"SP").then_some(Attribute::State))?;
-    let index = number.map_or(Some(0), |number| index(number, 10))?;
+    let index = number.map_or(Some(0), long_index)?;
     Some(CertificateVariable::DnComponent { party, attribute, index, raw })
 }
 
@@ -442,12 +442,18 @@ pub const ATTRIBUTES: [(&str, Attribute); 14] = [
     ("SerialNumber", Attribute::SerialNumber),
 ];
 
-/// A decimal number of at most `digits` digits, leading zeros included.
-fn index(number: &[u8], digits: usize) -> Option<u32> {
-    if number.is_empty() || number.len() > digits || !number.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    std::str::from_utf8(number).ok()?.parse().ok()
+/// The number of an alternative name: one to four digits.
+fn index(number: &[u8]) -> Option<u32> {
+    if number.is_empty() || number.len() > 4 { None } else { long_index(number) }
+}
+
+/// Another number: digits only, leading zeros included; none are 0. A number
+/// that is too large names nothing that exists.
+fn long_index(number: &[u8]) -> Option<u32> {
+    number.iter().try_fold(0_u32, |index, digit| {
+        let digit = digit.is_ascii_digit().then(|| u32::from(digit - b'0'))?;
+        Some(index.saturating_mul(10).saturating_add(digit))
+    })
 }
 
 fn independent(name: &[u8]) -> Option<IndependentVariable<'_>> {
@@ -507,6 +513,10 @@ mod tests {
             ("I_DN", V::Dn(Party::Issuer)),
             ("S_DN_CN", component(Attribute::CommonName, 0, false)),
             ("S_DN_OU_01", component(Attribute::OrganizationalUnit, 1, false)),
+            ("S_DN_CN_", component(Attribute::CommonName, 0, false)),
+            ("S_DN_CN__RAW", component(Attribute::CommonName, 0, true)),
+            ("S_DN_CN_00000000000001", component(Attribute::CommonName, 1, false)),
+            ("S_DN_CN_99999999999999", component(Attribute::CommonName, u32::MAX, false)),
             ("S_DN_CN_1_RAW", component(Attribute::CommonName, 1, true)),
             ("S_DN_SP", component(Attribute::State, 0, false)),
             ("SAN_email_1", V::AltName { kind: AltName::Email, index: 1 }),
@@ -527,10 +537,8 @@ mod tests {
             "SSL_CIPHER_X",
             "SSL_SERVER_",
             "ssl_server_s_dn",
-            "SSL_SERVER_S_DN_",
             "SSL_SERVER_S_DN_DC",
             "SSL_SERVER_S_DN_cn",
-            "SSL_SERVER_S_DN_CN_",
             "SSL_SERVER_S_DN_CN_x",
             "SSL_SERVER_S_DN_CN_RAW_1",
             "SSL_SERVER_SAN_DNS_",

@@ -1,13 +1,12 @@
 //! The context of one server.
 
 use super::certificates;
-use super::{Failed, fatal};
+use super::{Common, Failed, fatal};
 use crate::apr::pool::c_string;
 use crate::config::cache_spec::CacheSpec;
 use crate::config::cipher::{LIBRARY_DEFAULT, restricted};
 use crate::config::protocol::Protocols;
 use crate::config::server::ServerConfig;
-use crate::entry::cache::SessionStore;
 use crate::entry::events::EVENTS;
 use crate::entry::report;
 use crate::entry::vhost::Tls;
@@ -20,7 +19,7 @@ use crate::ossl::error::LibraryError;
 use crate::ossl::lib;
 use crate::policy::vhost::{AuthGroup, ServerIdentity};
 use std::ffi::CString;
-use std::sync::Arc;
+use std::path::PathBuf;
 
 /// Seconds, without `SSLSessionCacheTimeout`.
 const SESSION_TIMEOUT: i64 = 300;
@@ -58,8 +57,7 @@ pub fn build(
     server: Server<'_>,
     id: &str,
     declared: &ServerConfig,
-    cache: &CacheSpec,
-    store: Option<&Arc<SessionStore>>,
+    common: &Common<'_>,
 ) -> Result<Tls, Failed> {
     let site = Site { main, server, id };
     let protocols = declared.protocol.unwrap_or(Protocols::DEFAULT);
@@ -75,10 +73,14 @@ pub fn build(
         return site.fail("Unable to set the protocol versions", &errors);
     }
     set_options(&ctx, declared);
-    set_sessions(&ctx, declared, cache);
+    set_sessions(&ctx, declared, common.cache);
     let states = server.logs(Level::Debug);
     log!(server, Debug, "AH01893: Configuring TLS extension handling");
-    callback::install(&ctx, &EVENTS, Wanted { sessions: store.is_some(), states });
+    callback::install(
+        &ctx,
+        &EVENTS,
+        Wanted { sessions: common.store.is_some(), states, keys: common.key_log.is_some() },
+    );
     set_ciphers(&site, &ctx, declared)?;
     certificates::load(&site, &ctx, declared)?;
     ctx.set_automatic_dh();
@@ -97,7 +99,8 @@ pub fn build(
         digest,
         identity: identity(declared, protocols),
         auth: AuthGroup { conf_cmds: declared.openssl_conf_cmds.clone() },
-        sessions: store.cloned(),
+        key_log: common.key_log.clone(),
+        sessions: common.store.clone(),
     })
 }
 
@@ -180,12 +183,18 @@ fn apply_conf_cmds(site: &Site<'_>, ctx: &SslCtx, declared: &ServerConfig) -> Re
 }
 
 fn identity(declared: &ServerConfig, protocols: Protocols) -> ServerIdentity {
+    // The order of the files does not matter.
+    let sorted = |files: &[PathBuf]| {
+        let mut files = files.to_vec();
+        files.sort_unstable();
+        files
+    };
     ServerIdentity {
         protocols,
         cipher_suite: declared.cipher_suite.clone(),
         cipher_suite_tls13: declared.cipher_suite_tls13.clone(),
-        certificates: declared.certificate_files.clone(),
-        keys: declared.certificate_key_files.clone(),
+        certificates: sorted(&declared.certificate_files),
+        keys: sorted(&declared.certificate_key_files),
     }
 }
 

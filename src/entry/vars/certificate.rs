@@ -21,8 +21,8 @@ pub fn of(certificate: &X509Ref, variable: CertificateVariable, legacy: bool) ->
         V::AltName { kind, index } => {
             return x509::alt_names(certificate, alt_name(kind)).into_iter().nth(index as usize).flatten();
         }
-        V::NotBefore => certificate.not_before().to_string(),
-        V::NotAfter => certificate.not_after().to_string(),
+        V::NotBefore => x509::time(certificate.not_before()),
+        V::NotAfter => x509::time(certificate.not_after()),
         V::DaysLeft => {
             let end = x509::not_after_seconds(certificate).unwrap_or(0);
             days_left(time::now() / 1_000_000, end).to_string()

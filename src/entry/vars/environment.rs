@@ -8,6 +8,7 @@ use super::value::of_established;
 use crate::apr::Table;
 use crate::apr::pool::c_string;
 use crate::config::options::OptionSet;
+use crate::entry::closed;
 use crate::entry::config::DirConf;
 use crate::entry::shared::{Established, Shared};
 use crate::httpd::Request;
@@ -33,7 +34,7 @@ pub struct Environment {
 
 entry_point! {
     /// Hook `fixups`.
-    pub fn fixups(request: *mut sys::request_rec) -> c_int, closed: answer::SERVER_ERROR;
+    pub fn fixups(request: *mut sys::request_rec) -> c_int, closed: closed::REFUSE;
     {
         // SAFETY: core passes a live request that belongs to this thread.
         let Some(request) = (unsafe { Request::from_raw(request) }) else { return answer::DECLINED };
@@ -136,14 +137,19 @@ fn push(pairs: &mut Pairs, name: &str, value: Option<Vec<u8>>) {
     }
 }
 
-/// The parts of a name, the first of each type without a number.
+/// The parts of a name in its order, the first of each type without a number.
+/// Empty ones are there, too: their place is counted.
 fn names(pairs: &mut Pairs, prefix: &str, certificate: &X509Ref, party: Party) {
-    for (word, attribute) in ATTRIBUTES {
-        let name = certificate::name(certificate, party);
-        for (index, value) in x509::components(name, certificate::nid(attribute), false).enumerate() {
-            let suffix = if index == 0 { String::new() } else { format!("_{index}") };
-            push(pairs, &format!("{prefix}_{word}{suffix}"), Some(value));
-        }
+    let mut seen = [0_usize; ATTRIBUTES.len()];
+    for (kind, value) in x509::attributes(certificate::name(certificate, party)) {
+        let Some(place) = ATTRIBUTES.iter().position(|(_, attribute)| certificate::nid(*attribute) == kind)
+        else {
+            continue;
+        };
+        let word = ATTRIBUTES[place].0;
+        let suffix = if seen[place] == 0 { String::new() } else { format!("_{}", seen[place]) };
+        pairs.push((c_string(format!("{prefix}_{word}{suffix}")), c_string(value)));
+        seen[place] += 1;
     }
 }
 
@@ -153,6 +159,7 @@ fn alt_names(pairs: &mut Pairs, certificate: &X509Ref) {
     for (word, kind) in [("Email", AltName::Email), ("DNS", AltName::Dns), ("OTHER_dnsSRV", AltName::DnsSrv)]
     {
         let values = x509::alt_names(certificate, certificate::alt_name(kind)).into_iter().flatten();
+        let values = values.filter(|value| !value.is_empty());
         for (index, value) in values.enumerate() {
             push(pairs, &format!("SSL_SERVER_SAN_{word}_{index}"), Some(value));
         }

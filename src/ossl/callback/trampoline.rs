@@ -195,6 +195,22 @@ pub(super) unsafe extern "C" fn ticket_open(
     }
 }
 
+pub(super) unsafe extern "C" fn key_log(raw: *const sys::SSL, line: *const c_char) {
+    // SAFETY: OpenSSL passes the connection whose handshake this is.
+    let ssl = unsafe { SslRef::from_ptr(raw.cast_mut()) };
+    // SAFETY: and a C string, which it wipes after the call.
+    let line = unsafe { CStr::from_ptr(line) };
+    let done = guard::catch("key_log", false, || {
+        if let Some(answers) = answers(ssl) {
+            answers.key_log(ssl, line);
+        }
+        true
+    });
+    if !done {
+        ssl.poison();
+    }
+}
+
 pub(super) unsafe extern "C" fn state_change(raw: *const sys::SSL, place: c_int, value: c_int) {
     // SAFETY: OpenSSL passes the connection whose handshake this is.
     let ssl = unsafe { SslRef::from_ptr(raw.cast_mut()) };

@@ -15,7 +15,7 @@ use crate::ossl::lib::bytes_from;
 use crate::ossl::session::Session;
 
 /// A cipher in use.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cipher {
     /// OpenSSL's name.
     pub name: String,

@@ -1,3 +1,4 @@
+use std::ffi::CStr;
 use std::ptr::NonNull;
 
 use openssl::dh::Dh;
@@ -174,7 +175,7 @@ fn configuration_commands_reach_the_context() {
 }
 
 #[test]
-fn states_are_told_when_asked_for() {
+fn states_and_keys_are_told_when_asked_for() {
     use crate::ossl::callback::{
         AlpnVerdict, ClientHello, HelloVerdict, ServerEvents, SniVerdict, StateChange, TicketStatus,
         TicketVerdict,
@@ -199,6 +200,10 @@ fn states_are_told_when_asked_for() {
         fn ticket_open(&self, _: &SslRef, _: &SessionRef, _: TicketStatus) -> TicketVerdict {
             TicketVerdict::Use
         }
+        fn key_log(&self, _: &SslRef, line: &CStr) {
+            let line = line.to_str().unwrap();
+            self.0.lock().unwrap().push(line.split(' ').next().unwrap().to_owned());
+        }
         fn state_change(&self, _: &SslRef, change: StateChange<'_>) {
             self.0.lock().unwrap().push(match change {
                 StateChange::Started => "started".to_owned(),
@@ -207,12 +212,19 @@ fn states_are_told_when_asked_for() {
             });
         }
     }
+    let keys = server(Kind::Ecdsa);
+    let logged = answer(&keys, Listen::default(), Wanted { keys: true, ..Wanted::default() });
+    for (version, label) in [(TLS12, "CLIENT_RANDOM"), (TLS13, "CLIENT_HANDSHAKE_TRAFFIC_SECRET")] {
+        Pair::new(&only(client(), version), &keys).open();
+        let labels = std::mem::take(&mut *logged.0.lock().unwrap());
+        assert!(labels.iter().any(|logged| logged == label), "{labels:?}");
+    }
     let silent = server(Kind::Ecdsa);
     let unheard = answer(&silent, Listen::default(), Wanted::default());
     Pair::new(&client(), &silent).open();
     assert!(unheard.0.lock().unwrap().is_empty());
     let ctx = only(server(Kind::Ecdsa), TLS12);
-    let heard = answer(&ctx, Listen::default(), Wanted { sessions: false, states: true });
+    let heard = answer(&ctx, Listen::default(), Wanted { states: true, ..Wanted::default() });
     Pair::new(&client(), &ctx).open();
     let lines = std::mem::take(&mut *heard.0.lock().unwrap());
     assert_eq!(lines[0], "started");

@@ -1,5 +1,6 @@
 //! A panic refuses, wherever it happens.
 
+use std::ffi::CStr;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -56,6 +57,9 @@ impl ServerEvents for Faulty {
         self.reach("ticket_open");
         TicketVerdict::Use
     }
+    fn key_log(&self, _: &SslRef, _: &CStr) {
+        self.reach("key_log");
+    }
     fn state_change(&self, _: &SslRef, _: StateChange<'_>) {
         self.reach("state_change");
     }
@@ -68,7 +72,7 @@ fn faulty(name: &'static str, version: i32, tickets: bool) -> (SslCtx, &'static 
         ctx.set_session_cache_mode(SessionCacheMode::External);
         ctx.set_options(options::NO_TICKET);
     }
-    let wanted = Wanted { sessions: !tickets, states: name == "state_change" };
+    let wanted = Wanted { sessions: !tickets, states: name == "state_change", keys: name == "key_log" };
     let faulty = answer(&ctx, Faulty(name, AtomicUsize::new(0)), wanted);
     (ctx, faulty)
 }
@@ -122,6 +126,12 @@ fn state_change() {
 }
 
 #[test]
+fn key_log() {
+    refuses("key_log", TLS12, true, None);
+    refuses("key_log", TLS13, true, None);
+}
+
+#[test]
 fn ticket_seal() {
     refuses("ticket_seal", TLS12, true, None);
     refuses("ticket_seal", TLS13, true, None);
@@ -171,7 +181,7 @@ fn session_get_finds_nothing() {
         assert_eq!(outcome, (Ok(()), Ok(())));
         pair.talk();
         let session = pair.finish();
-        let wanted = Wanted { sessions: true, states: false };
+        let wanted = Wanted { sessions: true, ..Wanted::default() };
         let faulty = answer(&server, Faulty("session_get", AtomicUsize::new(0)), wanted);
         let (outcome, pair) = meet(&server, &client, Some(&session));
         assert_eq!(faulty.1.load(Relaxed), 1, "{version:x}");

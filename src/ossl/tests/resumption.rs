@@ -89,7 +89,7 @@ fn keeper(version: i32, way: Way) -> (SslCtx, &'static Keeper) {
         ctx.set_session_cache_mode(SessionCacheMode::External);
         ctx.set_options(options::NO_TICKET);
     }
-    let keeper = answer(&ctx, Keeper::default(), Wanted { sessions: way == Way::Store, states: false });
+    let keeper = answer(&ctx, Keeper::default(), Wanted { sessions: way == Way::Store, ..Wanted::default() });
     (ctx, keeper)
 }
 
