@@ -10,6 +10,10 @@ pub mod error;
 mod ffi;
 pub mod lib;
 pub mod load;
+pub mod params;
 pub mod session;
 pub mod ssl;
 pub mod x509;
+
+#[cfg(test)]
+mod tests;

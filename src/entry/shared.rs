@@ -52,7 +52,7 @@ impl Established {
             version: ssl.version_name(),
             cipher: ssl.cipher(),
             server_name: ssl.server_name(),
-            session_id: session.map(|session| session.id().to_vec()).unwrap_or_default(),
+            session_id: session.as_ref().map(|session| session.id().to_vec()).unwrap_or_default(),
             resumed: ssl.is_resumed(),
             secure_renegotiation: ssl.secure_renegotiation(),
             compression: session.map(|session| session.compression()),

@@ -1,184 +1,289 @@
-//! The BIO: OpenSSL's view of the network.
+//! The byte transport below a connection: a Rust object behind an OpenSSL BIO.
 
-use crate::guard;
-use libc::{c_char, c_int, c_long, c_void};
-use openssl_sys as o;
+use std::cell::Cell;
+use std::ffi::{c_char, c_int, c_long, c_void};
 use std::mem::MaybeUninit;
+use std::ptr::{self, NonNull};
+use std::slice;
 use std::sync::OnceLock;
 
-/// What a transport did.
+use openssl_sys as sys;
+
+use super::error::{self, LibraryError};
+use super::ffi;
+use crate::guard;
+
+/// What a [`Transport`] answers to one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Io {
-    /// So many bytes, more than none.
+    /// So many bytes were moved: at least one, except by a flush.
     Done(usize),
-    /// Nothing now; try again later.
+    /// Nothing can be moved now; try again later.
     WouldBlock,
-    /// The peer sends nothing any more.
+    /// The peer has ended its half of the stream. Meaningful for reads only.
     Eof,
-    /// It failed, for good.
+    /// The call has failed. Why is for the transport itself to remember.
     Failed,
 }
 
-/// The two ends of a connection's ciphertext.
+/// Where a connection's TLS records come from and go to.
+///
+/// The methods take `&self`: OpenSSL calls them from inside of a call on the connection, while the state
+/// around it is in use. A transport must not call back into the connection it belongs to.
 pub trait Transport {
-    /// Reads into the start of `into`, which is not empty.
-    fn read(&self, into: &mut [MaybeUninit<u8>]) -> Io;
-    /// Writes the start of `bytes`, which is not empty.
-    fn write(&self, bytes: &[u8]) -> Io;
-    /// Called at the end of each flight of the handshake.
+    /// Reads at most `buf.len()` bytes into the front of `buf`.
+    fn read(&self, buf: &mut [MaybeUninit<u8>]) -> Io;
+    /// Takes at most `buf.len()` bytes from the front of `buf`; fewer is fine.
+    fn write(&self, buf: &[u8]) -> Io;
+    /// Sends what `write` has kept. OpenSSL asks for it at the end of each flight of a handshake.
     fn flush(&self) -> Io;
 }
 
-/// What the BIO's data pointer leads to; a thin pointer to a fat one.
-struct Ends {
+/// What the BIO's data pointer leads to.
+pub(super) struct Slot {
     transport: Box<dyn Transport>,
-    ended: std::cell::Cell<bool>,
+    eof: Cell<bool>,
+    poisoned: Cell<bool>,
 }
 
-struct Method(*mut o::BIO_METHOD);
+impl Slot {
+    /// Whether a read has ended in [`Io::Eof`].
+    pub(super) fn saw_eof(&self) -> bool {
+        self.eof.get()
+    }
 
-// SAFETY: written once, then only read.
+    /// Makes every further call fail, so that the connection above cannot go on.
+    pub(super) fn poison(&self) {
+        self.poisoned.set(true);
+    }
+}
+
+/// A BIO that owns a transport; given away to a connection with [`Bio::into_ptr`].
+pub(super) struct Bio(NonNull<sys::BIO>);
+
+impl Bio {
+    pub(super) fn new(transport: Box<dyn Transport>) -> Result<Self, Vec<LibraryError>> {
+        let method = method().ok_or_else(error::drain)?;
+        // SAFETY: the method is complete and lives as long as the process.
+        let bio = unsafe { sys::BIO_new(method) };
+        let bio = NonNull::new(bio).ok_or_else(error::drain)?;
+        let slot = Box::new(Slot { transport, eof: Cell::new(false), poisoned: Cell::new(false) });
+        // SAFETY: a BIO of our method has no data yet; `destroy` frees what is put here.
+        unsafe { sys::BIO_set_data(bio.as_ptr(), Box::into_raw(slot).cast()) };
+        // SAFETY: BIO_new has just made the BIO. Without this flag BIO_read refuses to call us.
+        unsafe { sys::BIO_set_init(bio.as_ptr(), 1) };
+        Ok(Bio(bio))
+    }
+
+    /// Hands the one reference over to the caller.
+    pub(super) fn into_ptr(self) -> *mut sys::BIO {
+        let bio = self.0.as_ptr();
+        std::mem::forget(self);
+        bio
+    }
+}
+
+impl Drop for Bio {
+    fn drop(&mut self) {
+        // SAFETY: this value still owns the reference that BIO_new gave.
+        unsafe { ffi::BIO_free(self.0.as_ptr()) };
+    }
+}
+
+/// The slot of the first BIO of ours in the chain that starts at `bio`.
+///
+/// # Safety
+/// `bio` is NULL or a live BIO, and stays alive as long as the answer is used.
+pub(super) unsafe fn slot_in_chain<'a>(mut bio: *mut sys::BIO) -> Option<&'a Slot> {
+    let ours = METHOD.get()?.as_ref()?.kind;
+    while !bio.is_null() {
+        // SAFETY: the caller promises a live chain.
+        if unsafe { ffi::BIO_method_type(bio) } == ours {
+            // SAFETY: the type number is of this process' own BIO_get_new_index, so it is our BIO.
+            return unsafe { slot(bio) };
+        }
+        // SAFETY: as above.
+        bio = unsafe { ffi::BIO_next(bio) };
+    }
+    None
+}
+
+struct Method {
+    method: NonNull<sys::BIO_METHOD>,
+    kind: c_int,
+}
+
+// SAFETY: a BIO_METHOD is never written after it was set up; OpenSSL shares its own over all threads.
 unsafe impl Send for Method {}
 // SAFETY: as above.
 unsafe impl Sync for Method {}
 
-/// The method table, made once per process: OpenSSL may keep BIOs that refer
-/// to it for as long as it lives, and this object is never unloaded.
-fn method() -> *mut o::BIO_METHOD {
-    static METHOD: OnceLock<Method> = OnceLock::new();
-    METHOD
-        .get_or_init(|| {
-            // SAFETY: the type marks a BIO with a source or sink of its own.
-            let method = unsafe { o::BIO_meth_new(o::BIO_TYPE_NONE, c"httpd filter".as_ptr()) };
-            if method.is_null() {
-                return Method(method);
-            }
-            // SAFETY: the table was just made.
-            unsafe { o::BIO_meth_set_read__fixed_rust(method, Some(read)) };
-            // SAFETY: as above.
-            unsafe { o::BIO_meth_set_write__fixed_rust(method, Some(write)) };
-            // SAFETY: as above.
-            unsafe { o::BIO_meth_set_ctrl__fixed_rust(method, Some(ctrl)) };
-            // SAFETY: as above.
-            unsafe { o::BIO_meth_set_destroy__fixed_rust(method, Some(destroy)) };
-            Method(method)
-        })
-        .0
+static METHOD: OnceLock<Option<Method>> = OnceLock::new();
+
+/// The one method table. Made once and never freed: it points at functions of this object, which is
+/// linked so that it stays loaded.
+fn method() -> Option<*const sys::BIO_METHOD> {
+    METHOD.get_or_init(make_method).as_ref().map(|method| method.method.as_ptr().cast_const())
 }
 
-/// A new BIO that owns `transport`; NULL when memory is out. The caller owns
-/// the BIO.
-pub(super) fn new(transport: Box<dyn Transport>) -> *mut o::BIO {
-    let method = method();
-    if method.is_null() {
-        return std::ptr::null_mut();
+fn make_method() -> Option<Method> {
+    // SAFETY: BIO_get_new_index only counts up.
+    let index = unsafe { ffi::BIO_get_new_index() };
+    if index < 0 {
+        return None;
     }
-    // SAFETY: the method table is complete.
-    let bio = unsafe { o::BIO_new(method) };
-    if bio.is_null() {
-        return bio;
+    let kind = index | ffi::BIO_TYPE_SOURCE_SINK;
+    // SAFETY: the name is a C string, which BIO_meth_new copies.
+    let method = unsafe { sys::BIO_meth_new(kind, c"mod_ssl transport".as_ptr()) };
+    let method = NonNull::new(method)?;
+    let raw = method.as_ptr();
+    // SAFETY: `raw` was just made; the function has the type the table wants. So for the next three.
+    unsafe { sys::BIO_meth_set_read__fixed_rust(raw, Some(bio_read)) };
+    // SAFETY: see above.
+    unsafe { sys::BIO_meth_set_write__fixed_rust(raw, Some(bio_write)) };
+    // SAFETY: see above.
+    unsafe { sys::BIO_meth_set_ctrl__fixed_rust(raw, Some(bio_ctrl)) };
+    // SAFETY: see above.
+    unsafe { sys::BIO_meth_set_destroy__fixed_rust(raw, Some(bio_destroy)) };
+    Some(Method { method, kind })
+}
+
+/// # Safety
+/// `bio` is a live BIO of our method.
+unsafe fn slot<'a>(bio: *mut sys::BIO) -> Option<&'a Slot> {
+    // SAFETY: the caller promises a live BIO.
+    let data = unsafe { sys::BIO_get_data(bio) };
+    // SAFETY: only `Bio::new` sets the data of our BIOs, and only `bio_destroy` takes it away, which
+    // OpenSSL calls when nobody holds the BIO any more.
+    unsafe { data.cast::<Slot>().as_ref() }
+}
+
+unsafe extern "C" fn bio_read(bio: *mut sys::BIO, out: *mut c_char, len: c_int) -> c_int {
+    // SAFETY: OpenSSL calls this with the BIO it was asked to read from.
+    unsafe { sys::BIO_clear_retry_flags(bio) };
+    // SAFETY: the method table is that of our BIOs.
+    let Some(slot) = (unsafe { slot(bio) }) else {
+        return -1;
+    };
+    let Some(len) = usize::try_from(len).ok().filter(|len| *len > 0) else {
+        return 0;
+    };
+    if out.is_null() {
+        return 0;
     }
-    let ends = Box::new(Ends { transport, ended: std::cell::Cell::new(false) });
-    // SAFETY: the BIO was just made; `destroy` takes the box back.
-    unsafe { o::BIO_set_data(bio, Box::into_raw(ends).cast()) };
-    // SAFETY: as above.
-    unsafe { o::BIO_set_init(bio, 1) };
-    bio
-}
-
-/// The ends behind a BIO of ours.
-fn ends<'b>(bio: *mut o::BIO) -> Option<&'b Ends> {
-    // SAFETY: OpenSSL passes a BIO made by `new`.
-    let data = unsafe { o::BIO_get_data(bio) };
-    // SAFETY: the box lives until `destroy`, which runs when nobody uses the BIO any more.
-    unsafe { data.cast::<Ends>().as_ref() }
-}
-
-fn clear_retry(bio: *mut o::BIO) {
-    // SAFETY: OpenSSL passes a BIO made by `new`.
-    unsafe { o::BIO_clear_flags(bio, o::BIO_FLAGS_RWS | o::BIO_FLAGS_SHOULD_RETRY) }
-}
-
-fn retry(bio: *mut o::BIO, direction: c_int) -> c_int {
-    // SAFETY: OpenSSL passes a BIO made by `new`.
-    unsafe { o::BIO_set_flags(bio, direction | o::BIO_FLAGS_SHOULD_RETRY) };
-    -1
-}
-
-unsafe extern "C" fn read(bio: *mut o::BIO, into: *mut c_char, len: c_int) -> c_int {
-    guard::catch("BIO read", -1, || {
-        clear_retry(bio);
-        let Some(ends) = ends(bio) else { return -1 };
-        let Ok(len @ 1..) = usize::try_from(len) else { return 0 };
-        if into.is_null() {
-            return 0;
+    // SAFETY: BIO_read's contract is that `out` has room for `len` bytes; they may be uninitialised.
+    let buf = unsafe { slice::from_raw_parts_mut(out.cast::<MaybeUninit<u8>>(), len) };
+    match slot.read(buf) {
+        Io::Done(done) => clamp(done, len),
+        Io::WouldBlock => {
+            // SAFETY: see the first line.
+            unsafe { sys::BIO_set_retry_read(bio) };
+            -1
         }
-        // SAFETY: OpenSSL offers `len` writable bytes there, perhaps uninitialised.
-        let into = unsafe { std::slice::from_raw_parts_mut(into.cast::<MaybeUninit<u8>>(), len) };
-        match ends.transport.read(into) {
-            Io::Done(count) => c_int::try_from(count.min(len)).unwrap_or(-1),
-            Io::WouldBlock => retry(bio, o::BIO_FLAGS_READ),
-            Io::Eof => {
-                ends.ended.set(true);
-                0
-            }
-            Io::Failed => -1,
-        }
-    })
+        Io::Eof => 0,
+        Io::Failed => -1,
+    }
 }
 
-unsafe extern "C" fn write(bio: *mut o::BIO, from: *const c_char, len: c_int) -> c_int {
-    guard::catch("BIO write", -1, || {
-        clear_retry(bio);
-        let Some(ends) = ends(bio) else { return -1 };
-        let Ok(len @ 1..) = usize::try_from(len) else { return 0 };
-        if from.is_null() {
-            return 0;
+unsafe extern "C" fn bio_write(bio: *mut sys::BIO, data: *const c_char, len: c_int) -> c_int {
+    // SAFETY: OpenSSL calls this with the BIO it was asked to write to.
+    unsafe { sys::BIO_clear_retry_flags(bio) };
+    // SAFETY: the method table is that of our BIOs.
+    let Some(slot) = (unsafe { slot(bio) }) else {
+        return -1;
+    };
+    let Some(len) = usize::try_from(len).ok().filter(|len| *len > 0) else {
+        return 0;
+    };
+    if data.is_null() {
+        return 0;
+    }
+    // SAFETY: BIO_write's contract is that `data` holds `len` bytes for the time of the call.
+    let buf = unsafe { slice::from_raw_parts(data.cast::<u8>(), len) };
+    match slot.write(buf) {
+        Io::Done(done) => clamp(done, len),
+        Io::WouldBlock => {
+            // SAFETY: see the first line.
+            unsafe { sys::BIO_set_retry_write(bio) };
+            -1
         }
-        // SAFETY: OpenSSL passes `len` readable bytes.
-        let bytes = unsafe { std::slice::from_raw_parts(from.cast::<u8>(), len) };
-        match ends.transport.write(bytes) {
-            Io::Done(count) => c_int::try_from(count.min(len)).unwrap_or(-1),
-            Io::WouldBlock => retry(bio, o::BIO_FLAGS_WRITE),
-            Io::Eof | Io::Failed => -1,
-        }
-    })
+        Io::Eof | Io::Failed => -1,
+    }
 }
 
-unsafe extern "C" fn ctrl(
-    bio: *mut o::BIO,
-    command: c_int,
-    _number: c_long,
-    _pointer: *mut c_void,
-) -> c_long {
-    guard::catch("BIO ctrl", 0, || {
-        let Some(ends) = ends(bio) else { return 0 };
-        match command {
-            o::BIO_CTRL_FLUSH => {
-                clear_retry(bio);
-                match ends.transport.flush() {
-                    Io::Done(_) => 1,
-                    Io::WouldBlock => c_long::from(retry(bio, o::BIO_FLAGS_WRITE)),
-                    Io::Eof | Io::Failed => -1,
+unsafe extern "C" fn bio_ctrl(bio: *mut sys::BIO, cmd: c_int, _num: c_long, _arg: *mut c_void) -> c_long {
+    // SAFETY: the method table is that of our BIOs.
+    let Some(slot) = (unsafe { slot(bio) }) else {
+        return 0;
+    };
+    match cmd {
+        sys::BIO_CTRL_EOF => c_long::from(slot.saw_eof()),
+        sys::BIO_CTRL_FLUSH => {
+            // SAFETY: OpenSSL calls this with the BIO that is to be flushed.
+            unsafe { sys::BIO_clear_retry_flags(bio) };
+            match slot.flush() {
+                Io::Done(_) => 1,
+                Io::WouldBlock => {
+                    // SAFETY: as above.
+                    unsafe { sys::BIO_set_retry_write(bio) };
+                    -1
                 }
+                Io::Eof | Io::Failed => -1,
             }
-            o::BIO_CTRL_EOF => c_long::from(ends.ended.get()),
-            // Everything else (kernel TLS, datagrams, ...) is not offered.
-            _ => 0,
         }
-    })
+        // Nothing is kept here (pending), nothing can be copied (dup), there is no kernel TLS, and the
+        // rest of the numbers are for other kinds of BIO: 0 says all of that.
+        _ => 0,
+    }
 }
 
-unsafe extern "C" fn destroy(bio: *mut o::BIO) -> c_int {
-    guard::catch("BIO destroy", 0, || {
-        // SAFETY: OpenSSL passes a BIO made by `new`.
-        let data = unsafe { o::BIO_get_data(bio) };
-        // SAFETY: as above; no later call finds the box.
-        unsafe { o::BIO_set_data(bio, std::ptr::null_mut()) };
-        if !data.is_null() {
-            // SAFETY: `new` put exactly this box there, and OpenSSL destroys a BIO once.
-            drop(unsafe { Box::from_raw(data.cast::<Ends>()) });
+unsafe extern "C" fn bio_destroy(bio: *mut sys::BIO) -> c_int {
+    if bio.is_null() {
+        return 0;
+    }
+    // SAFETY: OpenSSL is about to free the BIO and nobody else holds it.
+    let data = unsafe { sys::BIO_get_data(bio) };
+    if data.is_null() {
+        return 1;
+    }
+    // SAFETY: as above; a second call finds nothing.
+    unsafe { sys::BIO_set_data(bio, ptr::null_mut()) };
+    // SAFETY: `Bio::new` made this box and gave it to the BIO.
+    let slot = unsafe { Box::from_raw(data.cast::<Slot>()) };
+    guard::catch("bio destroy", (), || drop(slot));
+    1
+}
+
+impl Slot {
+    fn read(&self, buf: &mut [MaybeUninit<u8>]) -> Io {
+        self.run("bio read", || self.transport.read(buf))
+    }
+
+    fn write(&self, buf: &[u8]) -> Io {
+        self.run("bio write", || self.transport.write(buf))
+    }
+
+    fn flush(&self) -> Io {
+        self.run("bio flush", || self.transport.flush())
+    }
+
+    /// A transport that panicked once is not called again: its state is anybody's guess.
+    fn run(&self, name: &'static str, body: impl FnOnce() -> Io) -> Io {
+        if self.poisoned.get() {
+            return Io::Failed;
         }
-        1
-    })
+        let Some(answer) = guard::catch(name, None, || Some(body())) else {
+            self.poison();
+            return Io::Failed;
+        };
+        if answer == Io::Eof {
+            self.eof.set(true);
+        }
+        answer
+    }
+}
+
+/// A transport that claims more than it was given is not believed.
+fn clamp(done: usize, len: usize) -> c_int {
+    c_int::try_from(done.min(len)).unwrap_or(c_int::MAX)
 }

@@ -1,29 +1,31 @@
 //! What OpenSSL asks while it works.
 //!
-//! Each callback collects plain values, asks the [`ServerEvents`] of its
-//! context and carries out the verdict. A panic refuses: the handshake fails,
-//! the session is not found.
+//! Each callback collects plain values, asks the [`ServerEvents`] of its context and carries out the
+//! verdict. A panic refuses: the handshake fails, the session is not found.
 
-use super::ctx::{SslCtx, SslCtxRef};
+use std::ffi::{CStr, c_void};
+use std::ops::Range;
+use std::ptr::{self, NonNull};
+use std::sync::{Mutex, PoisonError};
+
+use openssl_sys as sys;
+
+use super::ctx::SslCtxRef;
 use super::ffi;
 use super::session::{Session, SessionRef};
 use super::ssl::SslRef;
-use crate::guard;
-use libc::{c_int, c_uchar, c_uint, c_void};
-use openssl_sys as o;
-use std::ffi::CStr;
-use std::ops::Range;
-use std::sync::OnceLock;
 
-const ALERT_INTERNAL_ERROR: c_int = 80;
-const EXTENSION_SERVER_NAME: c_uint = 0;
+mod hello;
+mod trampoline;
+
+pub use hello::{ClientHello, parse_server_name};
 
 /// After the ClientHello.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HelloVerdict {
     /// Go on.
     Continue,
-    /// Send this alert.
+    /// Send this alert (`SSL_AD_...`) and end the connection.
     Abort(i32),
 }
 
@@ -39,11 +41,11 @@ pub enum SniVerdict {
 /// After the client's list of protocols.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AlpnVerdict {
-    /// This part of the list.
+    /// The protocol in this part of the list; the byte with its length does not belong to it.
     Select(Range<usize>),
     /// None; the handshake goes on without.
     NoAck,
-    /// Send an alert.
+    /// Send the alert no_application_protocol and end the connection.
     Fatal,
 }
 
@@ -52,18 +54,19 @@ pub enum AlpnVerdict {
 pub enum TicketStatus {
     /// Good.
     Fresh,
-    /// Good, made with a key that is being replaced.
+    /// Good, and the client shall have a new one: because its key is being replaced, or because a TLS 1.3
+    /// ticket is good for one use only.
     Renew,
 }
 
 /// What becomes of the ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TicketVerdict {
-    /// Resume its session.
+    /// Resume its session; no new ticket.
     Use,
     /// Resume, and issue a new ticket.
     UseAndRenew,
-    /// A full handshake.
+    /// A full handshake, after which the client has no ticket that is of use.
     Ignore,
     /// A full handshake and a new ticket.
     IgnoreAndRenew,
@@ -76,33 +79,60 @@ pub enum StateChange<'s> {
     Started,
     /// OpenSSL's description.
     Step(&'s str),
-    /// It is over.
+    /// It is over. TLS 1.3 says so again after each ticket it sends.
     Finished,
 }
 
-/// The answers.
+/// The answers of a server.
+///
+/// They are asked from inside of a call on the connection. It may be set up further
+/// ([`SslRef::set_ctx`] and the like), but not read from, written to or shut down.
 pub trait ServerEvents: Sync {
-    /// First of all, before versions and certificates are chosen.
+    /// First of all, before version, certificate and session are chosen.
     fn client_hello(&self, ssl: &SslRef, hello: &ClientHello<'_>) -> HelloVerdict;
-    /// When the server name extension is processed.
+
+    /// When the server name extension is processed. A session to be resumed is chosen by then.
     fn server_name(&self, ssl: &SslRef) -> SniVerdict;
-    /// The client offers protocols, each with a length byte.
+
+    /// The client offers protocols, each after a byte with its length. Asked after `server_name`.
     fn alpn(&self, ssl: &SslRef, offered: &[u8]) -> AlpnVerdict;
-    /// A session was made that could be resumed by its id.
-    fn session_new(&self, ssl: &SslRef, session: &SessionRef);
+
+    /// A session was made. In TLS 1.3 that is once for each ticket, after the handshake; see
+    /// [`SslRef::is_stateless`].
+    fn session_new(&self, ssl: &SslRef, session: &SessionRef) {
+        let _ = (ssl, session);
+    }
+
     /// A client wants to resume a session by its id.
-    fn session_get(&self, ssl: &SslRef, id: &[u8]) -> Option<Session>;
-    /// A session must not be resumed any more.
-    fn session_remove(&self, ctx: &SslCtxRef, session: &SessionRef);
+    fn session_get(&self, ssl: &SslRef, id: &[u8]) -> Option<Session> {
+        let _ = (ssl, id);
+        None
+    }
+
+    /// A session must not be resumed any more. With [`SessionCacheMode::Internal`] this is also said while
+    /// the context goes away, so nothing may keep it.
+    ///
+    /// [`SessionCacheMode::Internal`]: super::ctx::SessionCacheMode::Internal
+    fn session_remove(&self, ctx: &SslCtxRef, session: &SessionRef) {
+        let _ = (ctx, session);
+    }
+
     /// A ticket is about to be made of a session.
     fn ticket_seal(&self, ssl: &SslRef, session: &SessionRef);
-    /// A client wants to resume the session in a ticket.
+
+    /// A client wants to resume the session in a ticket. Not asked for sessions found by their id.
     fn ticket_open(&self, ssl: &SslRef, session: &SessionRef, status: TicketStatus) -> TicketVerdict;
-    /// A line of key material for the file that `SSLKEYLOGFILE` names; only
-    /// when asked for.
-    fn key_log(&self, ssl: &SslRef, line: &CStr);
+
+    /// A line of key material in the form of the SSLKEYLOGFILE format; only when asked for. Whoever has it
+    /// can read the connection.
+    fn key_log(&self, ssl: &SslRef, line: &CStr) {
+        let _ = (ssl, line);
+    }
+
     /// The handshake took a step; only when asked for.
-    fn state_change(&self, ssl: &SslRef, change: StateChange<'_>);
+    fn state_change(&self, ssl: &SslRef, change: StateChange<'_>) {
+        let _ = (ssl, change);
+    }
 }
 
 /// Which callbacks a context needs besides those of every handshake.
@@ -116,360 +146,69 @@ pub struct Wanted {
     pub keys: bool,
 }
 
-type ServerName = unsafe extern "C" fn(*mut o::SSL, *mut c_int, *mut c_void) -> c_int;
-
-static EVENTS: OnceLock<&'static dyn ServerEvents> = OnceLock::new();
-
-/// The answers for `ssl`: the process has one set of them.
-fn events() -> Option<&'static dyn ServerEvents> {
-    EVENTS.get().copied()
-}
-
-/// Connects a context with `answers`. The first call decides on the answers of
-/// the process.
-pub fn install(ctx: &SslCtx, answers: &'static dyn ServerEvents, wanted: Wanted) {
-    EVENTS.get_or_init(|| answers);
-    let (raw, none) = (ctx.as_ptr(), std::ptr::null_mut::<c_void>());
-    // SAFETY: the context is alive; the functions have the signatures of their callbacks.
-    unsafe { o::SSL_CTX_set_client_hello_cb(raw, Some(client_hello), none) };
-    // SAFETY: the control function takes callbacks without their signature, and restores that of `server_name`.
-    let on_name = unsafe { std::mem::transmute::<ServerName, unsafe extern "C" fn()>(server_name) };
-    // SAFETY: as above.
-    unsafe {
-        o::SSL_CTX_callback_ctrl__fixed_rust(raw, ffi::SSL_CTRL_SET_TLSEXT_SERVERNAME_CB, Some(on_name))
-    };
-    // SAFETY: as above.
-    unsafe { o::SSL_CTX_set_alpn_select_cb__fixed_rust(raw, Some(alpn), none) };
-    // SAFETY: as above.
-    unsafe { ffi::SSL_CTX_set_session_ticket_cb(raw, Some(ticket_seal), Some(ticket_open), none) };
+/// Connects a context with its answers.
+///
+/// A connection is answered by those of the context that is in force at that moment
+/// ([`SslRef::set_ctx`]); sessions, tickets and states are asked for as its first context wants it.
+pub fn install(ctx: &SslCtxRef, answers: &'static dyn ServerEvents, wanted: Wanted) {
+    ctx.set_events(NonNull::from(intern(answers)).cast());
+    let (raw, none) = (ctx.as_ptr(), ptr::null_mut());
+    // SAFETY: a borrowed context is alive, and the function has the signature of its callback. So for all
+    // calls below.
+    unsafe { sys::SSL_CTX_set_client_hello_cb(raw, Some(trampoline::client_hello), none) };
+    let server_name: unsafe extern "C" fn(_, _, _) -> _ = trampoline::server_name;
+    // SAFETY: OpenSSL casts it back to its real type before it calls it.
+    let server_name =
+        unsafe { std::mem::transmute::<trampoline::ServerName, unsafe extern "C" fn()>(server_name) };
+    let cmd = ffi::SSL_CTRL_SET_TLSEXT_SERVERNAME_CB;
+    // SAFETY: see above; this command takes the function that `server_name` is.
+    unsafe { sys::SSL_CTX_callback_ctrl__fixed_rust(raw, cmd, Some(server_name)) };
+    // SAFETY: see above.
+    unsafe { sys::SSL_CTX_set_alpn_select_cb__fixed_rust(raw, Some(trampoline::alpn), none) };
+    let (seal, open) = (trampoline::ticket_seal, trampoline::ticket_open);
+    // SAFETY: see above.
+    unsafe { ffi::SSL_CTX_set_session_ticket_cb(raw, Some(seal), Some(open), none) };
     if wanted.sessions {
-        // SAFETY: as above.
-        unsafe { o::SSL_CTX_sess_set_new_cb(raw, Some(session_new)) };
-        // SAFETY: as above.
-        unsafe { o::SSL_CTX_sess_set_get_cb(raw, Some(session_get)) };
-        // SAFETY: as above.
-        unsafe { o::SSL_CTX_sess_set_remove_cb(raw, Some(session_remove)) };
+        // SAFETY: see above.
+        unsafe { sys::SSL_CTX_sess_set_new_cb(raw, Some(trampoline::session_new)) };
+        // SAFETY: see above.
+        unsafe { sys::SSL_CTX_sess_set_get_cb(raw, Some(trampoline::session_get)) };
+        // SAFETY: see above.
+        unsafe { sys::SSL_CTX_sess_set_remove_cb(raw, Some(trampoline::session_remove)) };
     }
     if wanted.keys {
-        // SAFETY: as above.
-        unsafe { o::SSL_CTX_set_keylog_callback(raw, Some(key_log)) };
+        // SAFETY: see above.
+        unsafe { sys::SSL_CTX_set_keylog_callback(raw, Some(trampoline::key_log)) };
     }
     if wanted.states {
-        // SAFETY: as above.
-        unsafe { ffi::SSL_CTX_set_info_callback(raw, Some(state_change)) };
+        // SAFETY: see above.
+        unsafe { ffi::SSL_CTX_set_info_callback(raw, Some(trampoline::state_change)) };
     }
 }
 
-unsafe extern "C" fn client_hello(raw: *mut o::SSL, alert: *mut c_int, _: *mut c_void) -> c_int {
-    let refuse = |description: c_int| {
-        // SAFETY: OpenSSL passes a place for the alert.
-        if let Some(alert) = unsafe { alert.as_mut() } {
-            *alert = description;
-        }
-        o::SSL_CLIENT_HELLO_ERROR
-    };
-    guard::catch_with(
-        "client_hello",
-        || refuse(ALERT_INTERNAL_ERROR),
-        || {
-            // SAFETY: OpenSSL passes a live connection.
-            let ssl = unsafe { SslRef::from_ptr(raw) };
-            let verdict = events().map_or(HelloVerdict::Abort(ALERT_INTERNAL_ERROR), |events| {
-                events.client_hello(ssl, &ClientHello { ssl })
-            });
-            match verdict {
-                HelloVerdict::Continue => o::SSL_CLIENT_HELLO_SUCCESS,
-                HelloVerdict::Abort(description) => refuse(description),
-            }
-        },
-    )
-}
+/// A place that leads to the answers: a pointer to a trait object is too wide for an ex_data slot.
+struct Answers(&'static dyn ServerEvents);
 
-unsafe extern "C" fn server_name(raw: *mut o::SSL, _alert: *mut c_int, _: *mut c_void) -> c_int {
-    guard::catch("server_name", o::SSL_TLSEXT_ERR_ALERT_FATAL, || {
-        // SAFETY: OpenSSL passes a live connection.
-        let ssl = unsafe { SslRef::from_ptr(raw) };
-        match events().map_or(SniVerdict::NoAck, |events| events.server_name(ssl)) {
-            SniVerdict::Ack => o::SSL_TLSEXT_ERR_OK,
-            SniVerdict::NoAck => o::SSL_TLSEXT_ERR_NOACK,
-        }
-    })
-}
+// SAFETY: ServerEvents is Sync, so a shared reference to it may go anywhere.
+unsafe impl Send for Answers {}
 
-unsafe extern "C" fn alpn(
-    raw: *mut o::SSL,
-    out: *mut *const c_uchar,
-    out_len: *mut c_uchar,
-    offered: *const c_uchar,
-    offered_len: c_uint,
-    _: *mut c_void,
-) -> c_int {
-    guard::catch("alpn", o::SSL_TLSEXT_ERR_ALERT_FATAL, || {
-        // SAFETY: OpenSSL passes a live connection.
-        let ssl = unsafe { SslRef::from_ptr(raw) };
-        // SAFETY: OpenSSL passes the client's list with its length, for as long as the handshake lasts.
-        let offered = unsafe { crate::ossl::lib::bytes_from(offered, offered_len as usize) };
-        match events().map_or(AlpnVerdict::NoAck, |events| events.alpn(ssl, offered)) {
-            AlpnVerdict::NoAck => o::SSL_TLSEXT_ERR_NOACK,
-            AlpnVerdict::Fatal => o::SSL_TLSEXT_ERR_ALERT_FATAL,
-            AlpnVerdict::Select(range) => {
-                let Some(chosen) = offered.get(range) else { return o::SSL_TLSEXT_ERR_ALERT_FATAL };
-                let Ok(len) = c_uchar::try_from(chosen.len()) else { return o::SSL_TLSEXT_ERR_ALERT_FATAL };
-                // SAFETY: OpenSSL passes places for both; the choice points into its own list.
-                unsafe { out.write(chosen.as_ptr()) };
-                // SAFETY: as above.
-                unsafe { out_len.write(len) };
-                o::SSL_TLSEXT_ERR_OK
-            }
-        }
-    })
-}
-
-unsafe extern "C" fn session_new(raw: *mut o::SSL, session: *mut o::SSL_SESSION) -> c_int {
-    guard::catch("session_new", 0, || {
-        // SAFETY: OpenSSL passes a live connection.
-        let ssl = unsafe { SslRef::from_ptr(raw) };
-        // SAFETY: and a live session, whose reference it keeps since the answer is 0.
-        let session = unsafe { SessionRef::from_ptr(session) };
-        if let Some(events) = events() {
-            events.session_new(ssl, session);
-        }
-        0
-    })
-}
-
-unsafe extern "C" fn session_get(
-    raw: *mut o::SSL,
-    id: *const c_uchar,
-    len: c_int,
-    copy: *mut c_int,
-) -> *mut o::SSL_SESSION {
-    guard::catch("session_get", std::ptr::null_mut(), || {
-        // SAFETY: OpenSSL passes a place for it: 0 says that the reference goes over to OpenSSL.
-        if let Some(copy) = unsafe { copy.as_mut() } {
-            *copy = 0;
-        }
-        // SAFETY: OpenSSL passes a live connection.
-        let ssl = unsafe { SslRef::from_ptr(raw) };
-        // SAFETY: OpenSSL passes the id with its length.
-        let id = unsafe { crate::ossl::lib::bytes_from(id, usize::try_from(len).unwrap_or(0)) };
-        let found = events().and_then(|events| events.session_get(ssl, id));
-        found.map_or(std::ptr::null_mut(), Session::into_ptr)
-    })
-}
-
-unsafe extern "C" fn session_remove(ctx: *mut o::SSL_CTX, session: *mut o::SSL_SESSION) {
-    guard::catch("session_remove", (), || {
-        // SAFETY: OpenSSL passes a live context.
-        let ctx = unsafe { SslCtxRef::from_ptr(ctx) };
-        // SAFETY: and a live session.
-        let session = unsafe { SessionRef::from_ptr(session) };
-        if let Some(events) = events() {
-            events.session_remove(ctx, session);
-        }
-    });
-}
-
-unsafe extern "C" fn ticket_seal(raw: *mut o::SSL, _: *mut c_void) -> c_int {
-    guard::catch("ticket_seal", 0, || {
-        // SAFETY: OpenSSL passes a live connection.
-        let ssl = unsafe { SslRef::from_ptr(raw) };
-        if let (Some(events), Some(session)) = (events(), ssl.session()) {
-            events.ticket_seal(ssl, session);
-        }
-        1
-    })
-}
-
-unsafe extern "C" fn ticket_open(
-    raw: *mut o::SSL,
-    session: *mut o::SSL_SESSION,
-    _key_name: *const c_uchar,
-    _key_name_len: usize,
-    status: c_int,
-    _: *mut c_void,
-) -> c_int {
-    guard::catch("ticket_open", ffi::SSL_TICKET_RETURN_IGNORE, || {
-        let status = match status {
-            ffi::SSL_TICKET_SUCCESS => TicketStatus::Fresh,
-            ffi::SSL_TICKET_SUCCESS_RENEW => TicketStatus::Renew,
-            // Not decrypted: no session to look at.
-            _ => return ffi::SSL_TICKET_RETURN_IGNORE_RENEW,
-        };
-        // SAFETY: OpenSSL passes a live connection.
-        let ssl = unsafe { SslRef::from_ptr(raw) };
-        // SAFETY: with these states the ticket's session is there.
-        let session = unsafe { SessionRef::from_ptr(session) };
-        match events().map_or(TicketVerdict::Ignore, |events| events.ticket_open(ssl, session, status)) {
-            TicketVerdict::Use => ffi::SSL_TICKET_RETURN_USE,
-            TicketVerdict::UseAndRenew => ffi::SSL_TICKET_RETURN_USE_RENEW,
-            TicketVerdict::Ignore => ffi::SSL_TICKET_RETURN_IGNORE,
-            TicketVerdict::IgnoreAndRenew => ffi::SSL_TICKET_RETURN_IGNORE_RENEW,
-        }
-    })
-}
-
-unsafe extern "C" fn key_log(raw: *const o::SSL, line: *const std::ffi::c_char) {
-    guard::catch("key_log", (), || {
-        // SAFETY: OpenSSL passes a live connection.
-        let ssl = unsafe { SslRef::from_ptr(raw.cast_mut()) };
-        // SAFETY: and a C string.
-        let line = unsafe { CStr::from_ptr(line) };
-        if let Some(events) = events() {
-            events.key_log(ssl, line);
-        }
-    });
-}
-
-unsafe extern "C" fn state_change(raw: *const o::SSL, place: c_int, value: c_int) {
-    guard::catch("state_change", (), || {
-        // SAFETY: OpenSSL passes a live connection.
-        let ssl = unsafe { SslRef::from_ptr(raw.cast_mut()) };
-        let Some(events) = events() else { return };
-        if place & ffi::SSL_CB_HANDSHAKE_START != 0 {
-            events.state_change(ssl, StateChange::Started);
-        } else if place & ffi::SSL_CB_HANDSHAKE_DONE != 0 {
-            events.state_change(ssl, StateChange::Finished);
-        } else if let Some(text) = describe(raw, place, value) {
-            events.state_change(ssl, StateChange::Step(&text));
-        }
-    });
-}
-
-/// The text of a trace line.
-fn describe(raw: *const o::SSL, place: c_int, value: c_int) -> Option<String> {
-    let text = |text: *const std::ffi::c_char| {
-        // SAFETY: OpenSSL's descriptions are static C strings.
-        unsafe { CStr::from_ptr(text) }.to_string_lossy()
-    };
-    if place & ffi::SSL_CB_ALERT != 0 {
-        let direction = if place & ffi::SSL_CB_READ != 0 { "read" } else { "write" };
-        // SAFETY: describes a number.
-        let kind = text(unsafe { ffi::SSL_alert_type_string_long(value) });
-        // SAFETY: describes a number.
-        let description = text(unsafe { o::SSL_alert_desc_string_long(value) });
-        return Some(format!("Alert: {direction}:{kind}:{description}"));
+/// Each receiver gets one place for the life of the process. There are few: as many as statics that
+/// implement the trait.
+fn intern(answers: &'static dyn ServerEvents) -> &'static Answers {
+    static KNOWN: Mutex<Vec<&'static Answers>> = Mutex::new(Vec::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let same = |entry: &&&'static Answers| ptr::eq(entry.0, answers);
+    if let Some(entry) = known.iter().find(same) {
+        return entry;
     }
-    // SAFETY: the connection is alive.
-    let state = text(unsafe { o::SSL_state_string_long(raw) });
-    if place & ffi::SSL_CB_LOOP != 0 {
-        return Some(format!("Loop: {state}"));
-    }
-    if place & ffi::SSL_CB_READ != 0 {
-        return Some(format!("Read: {state}"));
-    }
-    if place & ffi::SSL_CB_WRITE != 0 {
-        return Some(format!("Write: {state}"));
-    }
-    match value {
-        _ if place & ffi::SSL_CB_EXIT == 0 => None,
-        0 => Some(format!("Exit: failed in {state}")),
-        ..0 => Some(format!("Exit: error in {state}")),
-        _ => None,
-    }
+    let entry = Box::leak(Box::new(Answers(answers)));
+    known.push(entry);
+    entry
 }
 
-/// The ClientHello, while its callback runs.
-pub struct ClientHello<'h> {
-    ssl: &'h SslRef,
-}
-
-impl ClientHello<'_> {
-    /// The contents of an extension.
-    #[must_use]
-    pub fn extension(&self, number: u32) -> Option<&[u8]> {
-        let (mut data, mut len) = (std::ptr::null(), 0);
-        // SAFETY: called during the ClientHello callback only, since this value ends with it.
-        let found = unsafe {
-            o::SSL_client_hello_get0_ext(self.ssl.as_ptr(), number as c_uint, &raw mut data, &raw mut len)
-        };
-        // SAFETY: OpenSSL gives `len` bytes inside the message.
-        (found == 1).then(|| unsafe { crate::ossl::lib::bytes_from(data, len) })
-    }
-
-    /// The host name the client asks for; `None` also when the extension is
-    /// malformed, which OpenSSL complains about by itself where it must.
-    #[must_use]
-    pub fn server_name(&self) -> Option<&str> {
-        parse_server_name(self.extension(EXTENSION_SERVER_NAME)?)
-    }
-}
-
-/// The first name in a server_name extension (RFC 6066, section 3).
-fn parse_server_name(extension: &[u8]) -> Option<&str> {
-    const HOST_NAME: u8 = 0;
-    let list = prefixed(extension)?;
-    let (kind, entry) = list.split_first()?;
-    if *kind != HOST_NAME {
-        return None;
-    }
-    let len = usize::from(u16::from_be_bytes([*entry.first()?, *entry.get(1)?]));
-    let name = entry.get(2..2 + len)?;
-    if name.is_empty() || name.contains(&0) {
-        return None;
-    }
-    std::str::from_utf8(name).ok()
-}
-
-/// What a two-byte length at the start announces, when that is all there is.
-fn prefixed(bytes: &[u8]) -> Option<&[u8]> {
-    let len = usize::from(u16::from_be_bytes([*bytes.first()?, *bytes.get(1)?]));
-    let rest = &bytes[2..];
-    (rest.len() == len).then_some(rest)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn extension(name: &[u8]) -> Vec<u8> {
-        let mut bytes = vec![0, (name.len() + 3) as u8, 0, 0, name.len() as u8];
-        bytes.extend_from_slice(name);
-        bytes
-    }
-
-    #[test]
-    fn server_names_are_found() {
-        assert_eq!(parse_server_name(&extension(b"example.test")), Some("example.test"));
-        // A second entry is not looked at.
-        let mut two = vec![0, 10, 0, 0, 1, b'a', 0, 0, 3, b'b', b'c', b'd'];
-        assert_eq!(parse_server_name(&two), Some("a"));
-        two[1] = 9;
-        assert_eq!(parse_server_name(&two), None);
-    }
-
-    #[test]
-    fn malformed_names_are_no_names() {
-        for bytes in [
-            &b""[..],
-            b"\0",
-            b"\0\0",
-            b"\0\x04\0\0\x01",
-            b"\0\x03\0\0\0",
-            b"\0\x04\x01\0\x01a",
-            b"\0\x05\0\0\x02a\0",
-            b"\0\x04\0\0\x01\xff",
-            b"\0\x04\0\0\x05a",
-        ] {
-            assert_eq!(parse_server_name(bytes), None, "{bytes:?}");
-        }
-    }
-
-    #[test]
-    fn no_input_makes_it_look_outside() {
-        // Every mutation of one byte, and every prefix, of a good extension.
-        let good = extension(b"a.b");
-        for len in 0..=good.len() {
-            let _ = parse_server_name(&good[..len]);
-        }
-        for at in 0..good.len() {
-            for value in 0..=255 {
-                let mut bytes = good.clone();
-                bytes[at] = value;
-                if let Some(name) = parse_server_name(&bytes) {
-                    assert!(!name.is_empty() && name.len() <= good.len());
-                }
-            }
-        }
-    }
+/// The answers of a context, if [`install`] has given it any.
+fn answers_of(ctx: &SslCtxRef) -> Option<&'static dyn ServerEvents> {
+    let entry: NonNull<c_void> = ctx.events()?;
+    // SAFETY: only `install` sets this, to a place that is never freed.
+    Some(unsafe { entry.cast::<Answers>().as_ref() }.0)
 }

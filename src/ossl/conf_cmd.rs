@@ -75,7 +75,9 @@ pub fn apply<'c>(
     mut done: impl FnMut(usize),
 ) -> Result<(), ApplyError> {
     error::clear();
-    let Some(context) = Context::new() else { return Err(ApplyError::Finish(error::drain())) };
+    let Some(context) = Context::new() else {
+        return Err(ApplyError::Finish(error::drain()));
+    };
     // SAFETY: both are alive.
     unsafe { ffi::SSL_CONF_CTX_set_ssl_ctx(context.0.as_ptr(), ctx.as_ptr()) };
     for (index, (command, value)) in commands.enumerate() {

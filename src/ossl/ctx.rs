@@ -1,105 +1,97 @@
-//! Contexts: what all connections of a vhost share.
+//! Contexts: what connections are made from (`SSL_CTX`).
+
+use std::cell::UnsafeCell;
+use std::ffi::{CStr, c_char, c_int, c_long, c_void};
+use std::ops::Deref;
+use std::ptr::{self, NonNull};
+use std::sync::OnceLock;
+
+use openssl::nid::Nid;
+use openssl_sys as sys;
 
 use super::error::{self, LibraryError};
 use super::ffi;
-use foreign_types::{ForeignType, ForeignTypeRef};
-use libc::{c_int, c_long, c_ulong, c_void};
-use openssl::pkey::{PKeyRef, Private};
-use openssl::stack::Stack;
-use openssl::x509::{X509, X509Ref};
-use openssl_sys as o;
-use std::ffi::CStr;
-use std::ops::Deref;
-use std::ptr::NonNull;
-use std::sync::OnceLock;
+use super::params::DhParameters;
 
-/// Options of contexts and connections (`SSL_OP_*`).
-pub mod options {
-    /// Work around bugs of other implementations.
-    pub const ALL: u64 = 0x8000_0850;
-    /// Take a missing close_notify for one.
-    pub const IGNORE_UNEXPECTED_EOF: u64 = 1 << 7;
-    /// No tickets in TLS 1.2, stateful ones in TLS 1.3.
-    pub const NO_TICKET: u64 = 1 << 14;
-    /// A renegotiation does not resume.
-    pub const NO_SESSION_RESUMPTION_ON_RENEGOTIATION: u64 = 1 << 16;
-    /// No compression inside TLS.
-    pub const NO_COMPRESSION: u64 = 1 << 17;
-    /// Renegotiate with peers that do not know RFC 5746.
-    pub const ALLOW_UNSAFE_LEGACY_RENEGOTIATION: u64 = 1 << 18;
-    /// The server's order of ciphers counts.
-    pub const CIPHER_SERVER_PREFERENCE: u64 = 1 << 22;
-    /// The client cannot start a renegotiation.
-    pub const NO_RENEGOTIATION: u64 = 1 << 30;
-}
+pub(super) mod identity;
+pub mod options;
 
-/// How sessions are kept on the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SessionCacheMode {
-    /// Not at all.
-    Off,
-    /// Only by callbacks; OpenSSL's own table is not used.
-    External,
-}
+pub use identity::{InstallError, KeyError};
+pub use options::{SessionCacheMode, Verify};
 
-/// Why a key could not be used.
-#[derive(Debug)]
-pub enum KeyError {
-    /// It is not the certificate's.
-    Mismatch(Vec<LibraryError>),
-    /// OpenSSL refuses it.
-    Refused(Vec<LibraryError>),
-}
+/// An owned reference to a context. Cloning counts references.
+///
+/// Configure a context in one thread before any connection is made from it. Afterwards it may be shared:
+/// OpenSSL reads it from many threads, but does not lock what the `set_...` methods write.
+pub struct SslCtx(NonNull<sys::SSL_CTX>);
 
-/// A reference-counted context.
-pub struct SslCtx(NonNull<o::SSL_CTX>);
+/// A borrowed context.
+#[repr(transparent)]
+pub struct SslCtxRef(UnsafeCell<[u8; 0]>);
 
-// SAFETY: OpenSSL locks what connections of several threads share; it is configured by one thread before that.
+// SAFETY: SSL_CTX counts its references atomically and is made to be shared by connections of many
+// threads (openssl-threads(7)); see the type's text for configuration.
 unsafe impl Send for SslCtx {}
 // SAFETY: as above.
 unsafe impl Sync for SslCtx {}
-
-/// A borrowed context.
-pub struct SslCtxRef(std::marker::PhantomPinned);
+// SAFETY: as above.
+unsafe impl Sync for SslCtxRef {}
 
 impl SslCtx {
-    /// For servers, any version of TLS.
+    /// A context for the server's side, all protocol versions of the library (`TLS_server_method`).
     ///
     /// # Errors
-    /// OpenSSL's reasons, e.g. FIPS mode without a FIPS provider.
+    /// What `SSL_CTX_new` refuses; in FIPS mode without an active provider for instance "library has no
+    /// ciphers".
     pub fn server() -> Result<Self, Vec<LibraryError>> {
-        // SAFETY: the method table is static.
-        Self::new(unsafe { o::TLS_server_method() })
+        // SAFETY: gives a static table.
+        let method = unsafe { sys::TLS_server_method() };
+        // SAFETY: the method is one of the library's own.
+        unsafe { Self::new(method) }
     }
 
-    /// For clients, any version of TLS.
+    /// A context for the client's side (`TLS_client_method`).
     ///
     /// # Errors
-    /// OpenSSL's reasons.
+    /// As for [`server`](Self::server).
     pub fn client() -> Result<Self, Vec<LibraryError>> {
-        // SAFETY: the method table is static.
-        Self::new(unsafe { o::TLS_client_method() })
+        // SAFETY: gives a static table.
+        let method = unsafe { sys::TLS_client_method() };
+        // SAFETY: the method is one of the library's own.
+        unsafe { Self::new(method) }
     }
 
-    fn new(method: *const o::SSL_METHOD) -> Result<Self, Vec<LibraryError>> {
+    /// # Safety
+    /// `method` comes from the library.
+    unsafe fn new(method: *const sys::SSL_METHOD) -> Result<Self, Vec<LibraryError>> {
         error::clear();
-        // SAFETY: the method table is static.
-        NonNull::new(unsafe { o::SSL_CTX_new(method) }).map(Self).ok_or_else(error::drain)
+        // SAFETY: the caller promises a method of the library.
+        let ctx = unsafe { sys::SSL_CTX_new(method) };
+        NonNull::new(ctx).map(SslCtx).ok_or_else(error::drain)
+    }
+
+    /// Counts one more reference to `ctx`.
+    ///
+    /// # Safety
+    /// `ctx` is a live context.
+    unsafe fn from_borrowed(ctx: NonNull<sys::SSL_CTX>) -> Self {
+        // SAFETY: the caller promises a live context. It only fails when the count overflows.
+        unsafe { sys::SSL_CTX_up_ref(ctx.as_ptr()) };
+        SslCtx(ctx)
     }
 }
 
 impl Clone for SslCtx {
     fn clone(&self) -> Self {
-        // SAFETY: the context is alive; the new reference is the clone's.
-        unsafe { o::SSL_CTX_up_ref(self.0.as_ptr()) };
-        Self(self.0)
+        // SAFETY: this value holds a reference.
+        unsafe { Self::from_borrowed(self.0) }
     }
 }
 
 impl Drop for SslCtx {
     fn drop(&mut self) {
-        // SAFETY: this value owns one reference.
-        unsafe { o::SSL_CTX_free(self.0.as_ptr()) }
+        // SAFETY: this value holds a reference, which ends here.
+        unsafe { sys::SSL_CTX_free(self.0.as_ptr()) };
     }
 }
 
@@ -107,195 +99,279 @@ impl Deref for SslCtx {
     type Target = SslCtxRef;
 
     fn deref(&self) -> &SslCtxRef {
-        // SAFETY: the context lives as long as this reference to it.
+        // SAFETY: this value holds a reference as long as it is borrowed.
         unsafe { SslCtxRef::from_ptr(self.0.as_ptr()) }
     }
 }
 
-/// One error-queue result: 1 is success.
-fn check(result: impl Into<c_long>) -> Result<(), Vec<LibraryError>> {
-    if result.into() > 0 { Ok(()) } else { Err(error::drain()) }
+impl std::fmt::Debug for SslCtx {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SslCtx({:p})", self.0)
+    }
 }
 
 impl SslCtxRef {
+    /// Looks at a context that somebody else holds.
+    ///
     /// # Safety
-    /// `raw` is a context that lives during `'c`.
-    pub unsafe fn from_ptr<'c>(raw: *mut o::SSL_CTX) -> &'c Self {
-        // SAFETY: promised by the caller; the type is only an address.
-        unsafe { &*raw.cast::<Self>() }
+    /// `ctx` is a live context, and stays alive as long as the answer is used.
+    pub unsafe fn from_ptr<'a>(ctx: *mut sys::SSL_CTX) -> &'a Self {
+        // SAFETY: the type has no bytes of its own, it only names what is behind the pointer.
+        unsafe { &*ctx.cast::<SslCtxRef>() }
     }
 
-    /// The context for a call into OpenSSL.
+    /// The pointer for functions that are not wrapped.
     #[must_use]
-    pub fn as_ptr(&self) -> *mut o::SSL_CTX {
-        std::ptr::from_ref(self).cast_mut().cast()
+    pub fn as_ptr(&self) -> *mut sys::SSL_CTX {
+        ptr::from_ref(self).cast_mut().cast()
     }
 
-    fn ctrl(&self, command: c_int, number: c_long, pointer: *mut c_void) -> c_long {
-        // SAFETY: the context is alive; callers pass what the command takes.
-        unsafe { o::SSL_CTX_ctrl(self.as_ptr(), command, number, pointer) }
+    /// An owned reference to the same context.
+    #[must_use]
+    pub fn to_owned(&self) -> SslCtx {
+        // SAFETY: a reference is never NULL.
+        let ctx = unsafe { NonNull::new_unchecked(self.as_ptr()) };
+        // SAFETY: a borrowed context is alive.
+        unsafe { SslCtx::from_borrowed(ctx) }
     }
 
-    /// Limits the versions that are negotiated, both ends included.
+    /// Allows the versions from `min` to `max` as they are on the wire (0x0303 is TLS 1.2), whatever the
+    /// system-wide configuration says.
     ///
     /// # Errors
-    /// OpenSSL's reasons.
+    /// A version that the library was built without.
     pub fn set_protocol_range(&self, min: i32, max: i32) -> Result<(), Vec<LibraryError>> {
-        let null = std::ptr::null_mut();
-        check(self.ctrl(o::SSL_CTRL_SET_MIN_PROTO_VERSION, c_long::from(min), null))?;
-        check(self.ctrl(o::SSL_CTRL_SET_MAX_PROTO_VERSION, c_long::from(max), null))
+        error::clear();
+        let null = ptr::null_mut();
+        error::check(self.ctrl(sys::SSL_CTRL_SET_MIN_PROTO_VERSION, min.into(), null))?;
+        error::check(self.ctrl(sys::SSL_CTRL_SET_MAX_PROTO_VERSION, max.into(), null))
     }
 
-    /// Adds options.
+    /// Lowest and highest version allowed; 0 stands for the library's own limit.
+    #[must_use]
+    pub fn protocol_range(&self) -> (i32, i32) {
+        let get = |cmd| i32::try_from(self.ctrl(cmd, 0, ptr::null_mut())).unwrap_or(0);
+        let min = get(sys::SSL_CTRL_GET_MIN_PROTO_VERSION);
+        (min, get(sys::SSL_CTRL_GET_MAX_PROTO_VERSION))
+    }
+
+    /// Adds [`options`].
     pub fn set_options(&self, options: u64) {
-        // SAFETY: the context is alive.
-        unsafe { o::SSL_CTX_set_options(self.as_ptr(), options) };
+        // SAFETY: a borrowed context is alive. So for all calls with `as_ptr` below.
+        unsafe { sys::SSL_CTX_set_options(self.as_ptr(), options) };
     }
 
-    /// The options in force.
+    /// Removes [`options`].
+    pub fn clear_options(&self, options: u64) {
+        // SAFETY: see set_options.
+        unsafe { sys::SSL_CTX_clear_options(self.as_ptr(), options) };
+    }
+
+    /// The [`options`] in force.
     #[must_use]
     pub fn options(&self) -> u64 {
-        // SAFETY: the context is alive.
-        unsafe { o::SSL_CTX_get_options(self.as_ptr()) }
+        // SAFETY: see set_options.
+        unsafe { sys::SSL_CTX_get_options(self.as_ptr()) }
     }
 
-    /// Modes that suit a caller who keeps no buffers of idle connections and
-    /// looks after messages that carry no data itself.
+    /// Adds [`options::mode`] bits.
+    pub fn set_mode(&self, mode: c_long) {
+        self.ctrl(ffi::SSL_CTRL_MODE, mode, ptr::null_mut());
+    }
+
+    /// Removes [`options::mode`] bits.
+    pub fn clear_mode(&self, mode: c_long) {
+        self.ctrl(ffi::SSL_CTRL_CLEAR_MODE, mode, ptr::null_mut());
+    }
+
+    /// Modes that suit a caller who keeps no buffers of idle connections and looks after messages that
+    /// carry no data itself.
     pub fn set_modes(&self) {
-        let null = std::ptr::null_mut();
-        self.ctrl(ffi::SSL_CTRL_MODE, ffi::SSL_MODE_RELEASE_BUFFERS, null);
-        self.ctrl(ffi::SSL_CTRL_CLEAR_MODE, ffi::SSL_MODE_AUTO_RETRY, null);
+        self.set_mode(options::mode::RELEASE_BUFFERS);
+        self.clear_mode(options::mode::AUTO_RETRY);
     }
 
-    /// Ciphers up to TLS 1.2.
+    /// Allows the ciphers of `list` for TLS 1.2 and before (ciphers(1)).
     ///
     /// # Errors
-    /// OpenSSL's reasons: usually that nothing matches.
+    /// A list that names no cipher at all.
     pub fn set_cipher_list(&self, list: &CStr) -> Result<(), Vec<LibraryError>> {
         error::clear();
-        // SAFETY: context and list are alive.
-        check(unsafe { o::SSL_CTX_set_cipher_list(self.as_ptr(), list.as_ptr()) })
+        // SAFETY: see set_options; the list is a C string and is copied.
+        error::check(unsafe { sys::SSL_CTX_set_cipher_list(self.as_ptr(), list.as_ptr()) })
     }
 
-    /// Cipher suites of TLS 1.3.
+    /// Allows the colon-separated TLS 1.3 suites of `list`.
     ///
     /// # Errors
-    /// OpenSSL's reasons.
+    /// A name that the library does not know.
     pub fn set_ciphersuites(&self, list: &CStr) -> Result<(), Vec<LibraryError>> {
         error::clear();
-        // SAFETY: context and list are alive.
-        check(unsafe { o::SSL_CTX_set_ciphersuites(self.as_ptr(), list.as_ptr()) })
+        // SAFETY: see set_options; the list is a C string and is copied.
+        error::check(unsafe { sys::SSL_CTX_set_ciphersuites(self.as_ptr(), list.as_ptr()) })
     }
 
-    /// How sessions are kept.
+    /// The names of all ciphers that are allowed, in order of preference.
+    #[must_use]
+    pub fn cipher_names(&self) -> Vec<&'static str> {
+        // SAFETY: see set_options. The stack belongs to the context.
+        let stack = unsafe { ffi::SSL_CTX_get_ciphers(self.as_ptr()) }.cast();
+        // SAFETY: OPENSSL_sk_num takes NULL.
+        let count = unsafe { sys::OPENSSL_sk_num(stack) };
+        (0..count)
+            .filter_map(|index| {
+                // SAFETY: the index is below the stack's length.
+                let cipher = unsafe { sys::OPENSSL_sk_value(stack, index) };
+                // SAFETY: a stack of SSL_CIPHER holds those.
+                let name = unsafe { sys::SSL_CIPHER_get_name(cipher.cast()) };
+                // SAFETY: the names are string constants of the library.
+                unsafe { static_str(name) }
+            })
+            .collect()
+    }
+
+    /// How sessions of the server's side are kept.
     pub fn set_session_cache_mode(&self, mode: SessionCacheMode) {
-        let mode = match mode {
-            SessionCacheMode::Off => ffi::SSL_SESS_CACHE_OFF,
-            SessionCacheMode::External => ffi::SSL_SESS_CACHE_SERVER | ffi::SSL_SESS_CACHE_NO_INTERNAL,
-        };
-        self.ctrl(ffi::SSL_CTRL_SET_SESS_CACHE_MODE, mode, std::ptr::null_mut());
+        let bits = mode.bits();
+        self.ctrl(ffi::SSL_CTRL_SET_SESS_CACHE_MODE, bits, ptr::null_mut());
     }
 
-    /// How long sessions and tickets may be resumed, in seconds.
+    /// Sets how long sessions and tickets live, in seconds.
     pub fn set_session_timeout(&self, seconds: i64) {
-        // SAFETY: the context is alive.
+        // SAFETY: see set_options.
         unsafe { ffi::SSL_CTX_set_timeout(self.as_ptr(), seconds) };
     }
 
-    /// How many TLS 1.3 tickets follow a handshake.
-    pub fn set_num_tickets(&self, count: usize) {
-        // SAFETY: the context is alive.
-        unsafe { o::SSL_CTX_set_num_tickets(self.as_ptr(), count) };
-    }
-
-    /// Diffie-Hellman groups chosen by the strength of key and cipher.
-    pub fn set_automatic_dh(&self) {
-        self.ctrl(ffi::SSL_CTRL_SET_DH_AUTO, 1, std::ptr::null_mut());
-    }
-
-    /// Adds a certificate besides those of other key types. `own_chain`:
-    /// replace the chain of this certificate.
-    ///
-    /// # Errors
-    /// OpenSSL's reasons, e.g. a key that is too small for the security level.
-    pub fn use_certificate(
-        &self,
-        certificate: &X509Ref,
-        own_chain: Option<&[X509]>,
-    ) -> Result<(), Vec<LibraryError>> {
-        error::clear();
-        // SAFETY: both are alive; OpenSSL takes a reference of its own.
-        check(unsafe { o::SSL_CTX_use_certificate(self.as_ptr(), certificate.as_ptr()) })?;
-        own_chain.map_or(Ok(()), |chain| self.set_chain(chain))
-    }
-
-    /// Adds the key of the certificate added last.
-    ///
-    /// # Errors
-    /// See [`KeyError`].
-    pub fn use_key(&self, certificate: &X509Ref, key: &PKeyRef<Private>) -> Result<(), KeyError> {
-        error::clear();
-        // A key of another type would be put beside the certificate, silently.
-        let same = certificate.public_key().is_ok_and(|public| public.public_eq(key));
-        if !same {
-            return Err(KeyError::Mismatch(error::drain()));
-        }
-        // SAFETY: both are alive; OpenSSL takes a reference of its own.
-        check(unsafe { o::SSL_CTX_use_PrivateKey(self.as_ptr(), key.as_ptr()) }).map_err(KeyError::Refused)
-    }
-
-    /// The chain of the certificate added last (`SSL_CTX_set1_chain`).
-    fn set_chain(&self, chain: &[X509]) -> Result<(), Vec<LibraryError>> {
-        let mut stack = Stack::new().map_err(|_| error::drain())?;
-        for certificate in chain {
-            stack.push(certificate.clone()).map_err(|_| error::drain())?;
-        }
-        check(self.ctrl(ffi::SSL_CTRL_CHAIN, 1, stack.as_ptr().cast()))
-    }
-
-    /// Adds a certificate that is sent after every certificate without a chain
-    /// of its own (`SSL_CTX_add_extra_chain_cert`).
-    ///
-    /// # Errors
-    /// OpenSSL's reasons.
-    pub fn add_extra_chain(&self, certificate: X509) -> Result<(), Vec<LibraryError>> {
-        check(self.ctrl(ffi::SSL_CTRL_EXTRA_CHAIN_CERT, 0, certificate.as_ptr().cast()))?;
-        // The context owns the reference now.
-        std::mem::forget(certificate);
-        Ok(())
-    }
-
-    /// Whether at least one certificate has its key.
+    /// How long sessions and tickets live, in seconds.
     #[must_use]
-    pub fn has_key_pair(&self) -> bool {
-        // SAFETY: the context is alive.
-        let found = unsafe { o::SSL_CTX_check_private_key(self.as_ptr()) } == 1;
+    pub fn session_timeout(&self) -> i64 {
+        // SAFETY: see set_options.
+        unsafe { ffi::SSL_CTX_get_timeout(self.as_ptr()) }
+    }
+
+    /// How many TLS 1.3 tickets a full handshake gives out (a resumption gives one, if this is not 0).
+    pub fn set_num_tickets(&self, count: usize) {
+        // SAFETY: see set_options.
+        unsafe { sys::SSL_CTX_set_num_tickets(self.as_ptr(), count) };
+    }
+
+    /// Lets the library choose DH parameters by the strength of key and cipher.
+    pub fn set_automatic_dh(&self) {
+        self.ctrl(ffi::SSL_CTRL_SET_DH_AUTO, 1, ptr::null_mut());
+    }
+
+    /// Uses these DH parameters with all keys.
+    ///
+    /// # Errors
+    /// Parameters that the security level forbids.
+    pub fn set_dh(&self, params: &DhParameters) -> Result<(), Vec<LibraryError>> {
         error::clear();
-        found
+        let key = params.key();
+        // SAFETY: a live key. SSL_CTX_set0_tmp_dh_pkey keeps a reference, so there must be one to give.
+        unsafe { sys::EVP_PKEY_up_ref(key) };
+        // SAFETY: see set_options; the key is alive as long as `params`.
+        let done = unsafe { sys::SSL_CTX_set0_tmp_dh_pkey(self.as_ptr(), key) };
+        if done <= 0 {
+            // SAFETY: the reference counted above was not taken.
+            unsafe { sys::EVP_PKEY_free(key) };
+        }
+        error::check(done)
     }
 
-    /// Stores a pointer, for callbacks that only get the context.
+    /// Restricts key exchange to these groups, in order of preference.
+    ///
+    /// # Errors
+    /// A NID that is not a group the library can do.
+    pub fn set_groups(&self, groups: &[Nid]) -> Result<(), Vec<LibraryError>> {
+        error::clear();
+        let mut raw: Vec<c_int> = groups.iter().map(Nid::as_raw).collect();
+        let count = c_long::try_from(raw.len()).unwrap_or(0);
+        error::check(self.ctrl(ffi::SSL_CTRL_SET_GROUPS, count, raw.as_mut_ptr().cast()))
+    }
+
+    /// Says whether peers are asked for a certificate. Keeps the verify callback.
+    pub fn set_verify(&self, verify: Verify) {
+        // SAFETY: see set_options; NULL keeps the callback.
+        unsafe { sys::SSL_CTX_set_verify(self.as_ptr(), verify.bits(), None) };
+    }
+
+    /// Whether peers are asked for a certificate.
+    #[must_use]
+    pub fn verify(&self) -> Verify {
+        // SAFETY: see set_options.
+        Verify::from_bits_retain(unsafe { sys::SSL_CTX_get_verify_mode(self.as_ptr()) })
+    }
+
+    /// Hangs a pointer on the context, for callbacks that only get the context. Nothing is done with it
+    /// when the context goes away.
     pub fn set_app_data(&self, data: NonNull<c_void>) {
-        // SAFETY: the index was made for contexts; OpenSSL only keeps the pointer.
-        unsafe { o::SSL_CTX_set_ex_data(self.as_ptr(), index(), data.as_ptr()) };
+        self.set_slot(&APP_SLOT, data);
     }
 
-    /// What [`SslCtxRef::set_app_data`] stored.
+    /// What [`set_app_data`](Self::set_app_data) has put there.
     #[must_use]
     pub fn app_data(&self) -> Option<NonNull<c_void>> {
-        // SAFETY: the index was made for contexts.
-        NonNull::new(unsafe { o::SSL_CTX_get_ex_data(self.as_ptr(), index()) })
+        self.slot(&APP_SLOT)
+    }
+
+    /// Hangs the receiver of the callbacks on the context.
+    pub(super) fn set_events(&self, events: NonNull<c_void>) {
+        self.set_slot(&EVENTS_SLOT, events);
+    }
+
+    /// What [`set_events`](Self::set_events) has put there.
+    pub(super) fn events(&self) -> Option<NonNull<c_void>> {
+        self.slot(&EVENTS_SLOT)
+    }
+
+    fn ctrl(&self, cmd: c_int, number: c_long, pointer: *mut c_void) -> c_long {
+        // SAFETY: see set_options; every caller passes the argument types of its command.
+        unsafe { sys::SSL_CTX_ctrl(self.as_ptr(), cmd, number, pointer) }
+    }
+
+    fn set_slot(&self, slot: &ExSlot, data: NonNull<c_void>) {
+        // SAFETY: see set_options; the index is of this class. It fails without memory only, and then the
+        // reader finds nothing.
+        unsafe { sys::SSL_CTX_set_ex_data(self.as_ptr(), slot.index(), data.as_ptr()) };
+    }
+
+    fn slot(&self, slot: &ExSlot) -> Option<NonNull<c_void>> {
+        // SAFETY: see set_options; the index is of this class, or negative, which finds nothing.
+        NonNull::new(unsafe { sys::SSL_CTX_get_ex_data(self.as_ptr(), slot.index()) })
     }
 }
 
-/// The place of the application's pointer in contexts. No free callback:
-/// OpenSSL would keep its address for ever.
-fn index() -> c_int {
-    static INDEX: OnceLock<c_int> = OnceLock::new();
-    *INDEX.get_or_init(|| {
-        // SAFETY: no callbacks are given.
-        unsafe { o::SSL_CTX_get_ex_new_index(0, std::ptr::null_mut(), None, None, None) }
-    })
+static APP_SLOT: ExSlot = ExSlot::new(ffi::CRYPTO_EX_INDEX_SSL_CTX);
+static EVENTS_SLOT: ExSlot = ExSlot::new(ffi::CRYPTO_EX_INDEX_SSL_CTX);
+
+/// The number of an ex_data slot, made on first use.
+///
+/// No functions are registered with it: libcrypto would keep their addresses for ever.
+pub(super) struct ExSlot {
+    class: c_int,
+    index: OnceLock<c_int>,
 }
 
-const _: () = assert!(size_of::<c_ulong>() == 8, "options need 64 bits");
+impl ExSlot {
+    pub(super) const fn new(class: c_int) -> Self {
+        ExSlot { class, index: OnceLock::new() }
+    }
+
+    /// Negative if there is no memory.
+    pub(super) fn index(&self) -> c_int {
+        *self.index.get_or_init(|| {
+            // SAFETY: without functions there is nothing that could outlive this object.
+            unsafe { sys::CRYPTO_get_ex_new_index(self.class, 0, ptr::null_mut(), None, None, None) }
+        })
+    }
+}
+
+/// # Safety
+/// `text` is NULL or a string constant of the library.
+pub(super) unsafe fn static_str(text: *const c_char) -> Option<&'static str> {
+    if text.is_null() {
+        return None;
+    }
+    // SAFETY: the caller promises a constant.
+    unsafe { CStr::from_ptr(text) }.to_str().ok()
+}

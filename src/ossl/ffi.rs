@@ -1,8 +1,11 @@
-//! Functions of OpenSSL 3 that `openssl-sys` does not declare.
+//! Functions and constants of OpenSSL that `openssl-sys` does not declare; prototypes of 3.0, unchanged up
+//! to 3.6.
 
 use super::x509::Asn1Type;
 use libc::{c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void, size_t};
-use openssl_sys::{self as o, BIO, SSL, SSL_CTX, SSL_SESSION, X509};
+use openssl_sys::{
+    self as o, ASN1_OBJECT, BIO, EVP_PKEY, SSL, SSL_CTX, SSL_SESSION, X509, pem_password_cb, stack_st_X509,
+};
 
 /// Opaque: SSL_CONF_CTX.
 pub enum SslConfCtx {}
@@ -17,11 +20,13 @@ pub const SSL_CTRL_MODE: c_int = 33;
 pub const SSL_CTRL_CLEAR_MODE: c_int = 78;
 pub const SSL_CTRL_SET_SESS_CACHE_MODE: c_int = 44;
 pub const SSL_CTRL_GET_RI_SUPPORT: c_int = 76;
+pub const SSL_CTRL_SET_CURRENT_CERT: c_int = 117;
 pub const SSL_CTRL_EXTRA_CHAIN_CERT: c_int = 14;
 pub const SSL_CTRL_SET_DH_AUTO: c_int = 118;
+pub const SSL_CTRL_SET_GROUPS: c_int = 91;
 pub const SSL_CTRL_CHAIN: c_int = 88;
-pub const SSL_MODE_AUTO_RETRY: c_long = 4;
-pub const SSL_MODE_RELEASE_BUFFERS: c_long = 0x10;
+pub const SSL_CERT_SET_FIRST: c_long = 1;
+pub const SSL_CERT_SET_NEXT: c_long = 2;
 pub const SSL_SESS_CACHE_OFF: c_long = 0;
 pub const SSL_SESS_CACHE_SERVER: c_long = 2;
 pub const SSL_SESS_CACHE_NO_INTERNAL: c_long = 0x300;
@@ -49,6 +54,20 @@ pub const SSL_CONF_FLAG_CERTIFICATE: c_uint = 0x20;
 pub const SSL_CONF_TYPE_FILE: c_int = 2;
 pub const SSL_CONF_TYPE_DIR: c_int = 3;
 pub const SSL_CONF_TYPE_UNKNOWN: c_int = 0;
+pub const SSL_TICKET_RETURN_ABORT: c_int = 0;
+pub const SSL_CLIENT_HELLO_SUCCESS: c_int = 1;
+pub const SSL_CLIENT_HELLO_ERROR: c_int = 0;
+pub const SSL_TLSEXT_ERR_OK: c_int = 0;
+pub const SSL_TLSEXT_ERR_ALERT_FATAL: c_int = 2;
+pub const SSL_TLSEXT_ERR_NOACK: c_int = 3;
+pub const SSL_CTRL_SET_TLSEXT_HOSTNAME: c_int = 55;
+pub const SSL_CTRL_GET_NEGOTIATED_GROUP: c_int = 134;
+pub const SSL_R_UNEXPECTED_EOF_WHILE_READING: c_int = 294;
+pub const BIO_TYPE_SOURCE_SINK: c_int = 0x400;
+pub const CRYPTO_EX_INDEX_SSL: c_int = 0;
+pub const CRYPTO_EX_INDEX_SSL_CTX: c_int = 1;
+pub const EVP_PKEY_DH: c_int = 28;
+pub const EVP_PKEY_DHX: c_int = 920;
 pub const OPENSSL_INIT_ENGINE_ALL_BUILTIN: u64 = 0x400 | 0x200 | 0x2000 | 0x4000 | 0x8000;
 
 unsafe extern "C" {
@@ -74,7 +93,9 @@ unsafe extern "C" {
         data: *mut *mut c_void,
         len: *mut size_t,
     ) -> c_int;
+    pub fn SSL_SESSION_set_timeout(session: *mut SSL_SESSION, seconds: c_long) -> c_long;
     pub fn SSL_SESSION_get_compress_id(session: *const SSL_SESSION) -> c_uint;
+    pub fn SSL_CTX_get_ciphers(ctx: *const SSL_CTX) -> *mut c_void;
     pub fn SSL_COMP_get_compression_methods() -> *mut c_void;
     pub fn X509_NAME_print_ex(
         bio: *mut BIO,
@@ -121,4 +142,58 @@ unsafe extern "C" {
     pub fn EVP_default_properties_is_fips_enabled(ctx: *mut c_void) -> c_int;
     pub fn SSL_alert_type_string_long(value: c_int) -> *const c_char;
     pub fn ERR_error_string_n(error: c_ulong, text: *mut c_char, len: size_t);
+    pub fn BIO_get_new_index() -> c_int;
+    pub fn BIO_method_type(bio: *const BIO) -> c_int;
+    pub fn BIO_next(bio: *mut BIO) -> *mut BIO;
+    pub fn BIO_free(bio: *mut BIO) -> c_int;
+    pub fn ERR_peek_error() -> c_ulong;
+    pub fn d2i_KeyParams(
+        kind: c_int,
+        out: *mut *mut EVP_PKEY,
+        at: *mut *const c_uchar,
+        len: c_long,
+    ) -> *mut EVP_PKEY;
+    pub fn d2i_ASN1_OBJECT(
+        out: *mut *mut ASN1_OBJECT,
+        at: *mut *const c_uchar,
+        len: c_long,
+    ) -> *mut ASN1_OBJECT;
+    pub fn PEM_read_bio(
+        bio: *mut BIO,
+        name: *mut *mut c_char,
+        header: *mut *mut c_char,
+        data: *mut *mut c_uchar,
+        len: *mut c_long,
+    ) -> c_int;
+    pub fn PEM_read_bio_X509_AUX(
+        bio: *mut BIO,
+        out: *mut *mut X509,
+        callback: pem_password_cb,
+        arg: *mut c_void,
+    ) -> *mut X509;
+    pub fn X509_check_private_key(x509: *const X509, key: *const EVP_PKEY) -> c_int;
+    pub fn SSL_CTX_get_timeout(ctx: *const SSL_CTX) -> c_long;
+    pub fn SSL_use_cert_and_key(
+        ssl: *mut SSL,
+        x509: *mut X509,
+        key: *mut EVP_PKEY,
+        chain: *mut stack_st_X509,
+        replace: c_int,
+    ) -> c_int;
+    pub fn SSL_clear_options(ssl: *mut SSL, options: u64) -> u64;
+    pub fn SSL_in_before(ssl: *const SSL) -> c_int;
+    pub fn SSL_has_pending(ssl: *const SSL) -> c_int;
+    pub fn SSL_set_verify_result(ssl: *mut SSL, result: c_long);
+    pub fn SSL_set_quiet_shutdown(ssl: *mut SSL, mode: c_int);
+    pub fn SSL_set_read_ahead(ssl: *mut SSL, on: c_int);
+    pub fn SSL_free_buffers(ssl: *mut SSL) -> c_int;
+    pub fn SSL_get1_session(ssl: *mut SSL) -> *mut SSL_SESSION;
+    pub fn SSL_renegotiate(ssl: *mut SSL) -> c_int;
+    pub fn SSL_verify_client_post_handshake(ssl: *mut SSL) -> c_int;
+    pub fn SSL_set_post_handshake_auth(ssl: *mut SSL, on: c_int);
+    pub fn SSL_SESSION_is_resumable(session: *const SSL_SESSION) -> c_int;
+    pub fn SSL_SESSION_has_ticket(session: *const SSL_SESSION) -> c_int;
+    pub fn SSL_SESSION_get_ticket_lifetime_hint(session: *const SSL_SESSION) -> c_ulong;
+    pub fn SSL_SESSION_get0_id_context(session: *const SSL_SESSION, len: *mut c_uint) -> *const c_uchar;
+    pub fn SSL_SESSION_get0_peer(session: *mut SSL_SESSION) -> *mut X509;
 }

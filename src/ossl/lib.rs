@@ -1,5 +1,7 @@
 //! The library as a whole: versions, FIPS mode, randomness, digests.
 
+mod md5;
+
 use super::bio::{Io, Transport};
 use super::ctx::SslCtx;
 use super::error::{self, LibraryError};
@@ -22,17 +24,18 @@ pub fn init() {
 /// The library at run time: `OpenSSL 3.0.22 25 Aug 2026`.
 #[must_use]
 pub fn version_text() -> String {
-    // SAFETY: asks for a text.
+    // SAFETY: gives a string constant.
     let text = unsafe { o::OpenSSL_version(o::OPENSSL_VERSION) };
-    // SAFETY: a static C string.
+    // SAFETY: as above.
     unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
 }
 
 /// The number of the library at run time.
 #[must_use]
+#[allow(clippy::useless_conversion, reason = "an unsigned long has 32 bits on some systems")]
 pub fn version_number() -> u64 {
     // SAFETY: a number.
-    unsafe { o::OpenSSL_version_num() }
+    u64::from(unsafe { o::OpenSSL_version_num() })
 }
 
 /// The number of the library this object was built with.
@@ -73,6 +76,15 @@ pub fn has_ssl3() -> bool {
     matches!(begin(), Some(Stopped::WantRead))
 }
 
+/// Whether the library has TLS 1.3.
+#[must_use]
+pub fn has_tls13() -> bool {
+    let Ok(ctx) = SslCtx::server() else {
+        return false;
+    };
+    ctx.set_protocol_range(o::TLS1_3_VERSION, o::TLS1_3_VERSION).is_ok()
+}
+
 /// Whether the library has any method of compression inside TLS.
 #[must_use]
 pub fn has_compression() -> bool {
@@ -105,7 +117,9 @@ pub fn set_fips(on: bool) -> Result<(), Vec<LibraryError>> {
 
 /// Mixes bytes into the random number generator.
 pub fn add_entropy(bytes: &[u8]) {
-    let Ok(len) = i32::try_from(bytes.len()) else { return };
+    let Ok(len) = i32::try_from(bytes.len()) else {
+        return;
+    };
     // SAFETY: the bytes are described by their length.
     unsafe { o::RAND_add(bytes.as_ptr().cast(), len, f64::from(len)) };
 }
@@ -117,24 +131,25 @@ pub fn is_seeded() -> bool {
     unsafe { o::RAND_status() == 1 }
 }
 
-/// MD5 in lower-case hexadecimal: the form of session id contexts. No secret
-/// depends on it.
+/// MD5 in lower-case hexadecimal: the form of session id contexts. No secret depends on it, and it must
+/// also work where the library refuses MD5 (FIPS mode).
 #[must_use]
 pub fn md5_hex(bytes: &[u8]) -> Option<[u8; 32]> {
-    let digest = hash(MessageDigest::md5(), bytes).ok()?;
     let mut hex = [0; 32];
-    for (pair, byte) in hex.chunks_exact_mut(2).zip(digest.iter()) {
-        for (digit, value) in pair.iter_mut().zip([byte >> 4, byte & 15]) {
-            *digit = b"0123456789abcdef"[usize::from(value)];
-        }
+    for (pair, byte) in hex.chunks_exact_mut(2).zip(md5::digest(bytes)) {
+        pair[0] = HEX[usize::from(byte >> 4)];
+        pair[1] = HEX[usize::from(byte & 15)];
     }
     Some(hex)
 }
 
-/// SHA-256.
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// SHA-256; `None` if the library has no such digest.
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> Option<[u8; 32]> {
-    hash(MessageDigest::sha256(), bytes).ok()?.as_ref().try_into().ok()
+    let digest = hash(MessageDigest::sha256(), bytes);
+    digest.ok()?.as_ref().try_into().ok()
 }
 
 /// Bytes from C, where (NULL, 0) stands for nothing.
@@ -155,7 +170,15 @@ mod tests {
 
     #[test]
     fn digests() {
-        assert_eq!(&md5_hex(b"").unwrap(), b"d41d8cd98f00b204e9800998ecf8427e");
+        assert_eq!(
+            &md5_hex(b"localhost:12200").unwrap(),
+            hash(MessageDigest::md5(), b"localhost:12200")
+                .unwrap()
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<String>()
+                .as_bytes()
+        );
         assert_eq!(sha256(b"").unwrap()[..4], [0xe3, 0xb0, 0xc4, 0x42]);
     }
 

@@ -1,38 +1,74 @@
-//! Sessions: what a resumption continues.
+//! Sessions (`SSL_SESSION`): what a resumption starts from.
 
-use super::ffi;
-use libc::{c_long, c_uchar, c_void};
-use openssl_sys as o;
+use std::cell::UnsafeCell;
+use std::ffi::{c_long, c_uint, c_void};
 use std::ops::Deref;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
+
+use openssl::x509::X509;
+use openssl_sys as sys;
 use zeroize::Zeroizing;
 
-/// A reference-counted session.
-pub struct Session(NonNull<o::SSL_SESSION>);
+use super::ctx::identity::owned_cert;
+use super::error::{self, LibraryError};
+use super::ffi;
+use super::lib::bytes_from;
+
+mod binding;
+
+pub use binding::{Binding, BindingVerdict};
+
+/// An owned reference to a session.
+pub struct Session(NonNull<sys::SSL_SESSION>);
 
 /// A borrowed session.
-pub struct SessionRef(std::marker::PhantomPinned);
+#[repr(transparent)]
+pub struct SessionRef(UnsafeCell<[u8; 0]>);
 
 impl Session {
-    /// Decodes what [`SessionRef::to_der`] wrote.
+    /// Decodes what [`SessionRef::to_der`] has made. `None` for anything else.
     #[must_use]
     pub fn from_der(der: &[u8]) -> Option<Self> {
-        let len = c_long::try_from(der.len()).ok()?;
-        let mut start = der.as_ptr();
-        // SAFETY: start and length describe the slice.
-        let session = NonNull::new(unsafe { o::d2i_SSL_SESSION(std::ptr::null_mut(), &raw mut start, len) });
+        let length = c_long::try_from(der.len()).ok()?;
+        let mut at = der.as_ptr();
+        // SAFETY: `at` leads to `length` bytes, which d2i_SSL_SESSION reads and copies from.
+        let session = unsafe { sys::d2i_SSL_SESSION(ptr::null_mut(), &mut at, length) };
+        let session = NonNull::new(session).map(Session);
         if session.is_none() {
-            super::error::clear();
+            error::clear();
         }
-        session.map(Self)
+        session
+    }
+
+    /// Takes over a reference.
+    ///
+    /// # Safety
+    /// `session` is a live session, and the caller's reference to it is given away.
+    pub(super) unsafe fn from_ptr(session: NonNull<sys::SSL_SESSION>) -> Self {
+        Session(session)
     }
 
     /// Gives the reference away.
     #[must_use]
-    pub fn into_ptr(self) -> *mut o::SSL_SESSION {
-        let raw = self.0.as_ptr();
+    pub(super) fn into_ptr(self) -> *mut sys::SSL_SESSION {
+        let session = self.0.as_ptr();
         std::mem::forget(self);
-        raw
+        session
+    }
+}
+
+impl Clone for Session {
+    fn clone(&self) -> Self {
+        // SAFETY: this value holds a reference.
+        unsafe { sys::SSL_SESSION_up_ref(self.0.as_ptr()) };
+        Session(self.0)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // SAFETY: this value holds a reference, which ends here.
+        unsafe { sys::SSL_SESSION_free(self.0.as_ptr()) };
     }
 }
 
@@ -40,133 +76,181 @@ impl Deref for Session {
     type Target = SessionRef;
 
     fn deref(&self) -> &SessionRef {
-        // SAFETY: the session lives as long as this reference to it.
+        // SAFETY: this value holds a reference as long as it is borrowed.
         unsafe { SessionRef::from_ptr(self.0.as_ptr()) }
     }
 }
 
-impl Drop for Session {
-    fn drop(&mut self) {
-        // SAFETY: this value owns one reference.
-        unsafe { o::SSL_SESSION_free(self.0.as_ptr()) }
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Session({:p})", self.0)
     }
 }
 
 impl SessionRef {
+    /// Looks at a session that somebody else holds.
+    ///
     /// # Safety
-    /// `raw` is a session that lives during `'s`.
-    pub unsafe fn from_ptr<'s>(raw: *mut o::SSL_SESSION) -> &'s Self {
-        // SAFETY: promised by the caller; the type is only an address.
-        unsafe { &*raw.cast::<Self>() }
+    /// `session` is a live session, and stays alive as long as the answer is used.
+    pub unsafe fn from_ptr<'a>(session: *mut sys::SSL_SESSION) -> &'a Self {
+        // SAFETY: the type has no bytes of its own, it only names what is behind the pointer.
+        unsafe { &*session.cast::<SessionRef>() }
     }
 
-    /// The session for a call into OpenSSL.
+    /// The pointer for functions that are not wrapped.
     #[must_use]
-    pub fn as_ptr(&self) -> *mut o::SSL_SESSION {
-        std::ptr::from_ref(self).cast_mut().cast()
+    pub fn as_ptr(&self) -> *mut sys::SSL_SESSION {
+        ptr::from_ref(self).cast_mut().cast()
     }
 
-    /// The session id.
+    /// The session as DER (`i2d_SSL_SESSION`), with its secrets; wiped when it is dropped. `None` if the
+    /// session cannot be encoded.
+    #[must_use]
+    pub fn to_der(&self) -> Option<Zeroizing<Vec<u8>>> {
+        // SAFETY: a borrowed session is alive. So for all calls with `as_ptr` below. NULL asks for the size.
+        let size = unsafe { sys::i2d_SSL_SESSION(self.as_ptr(), ptr::null_mut()) };
+        let Ok(size @ 1..) = usize::try_from(size) else {
+            error::clear();
+            return None;
+        };
+        let mut der = Zeroizing::new(vec![0; size]);
+        let mut at = der.as_mut_ptr();
+        // SAFETY: the buffer has the size that the first call has asked for.
+        let written = unsafe { sys::i2d_SSL_SESSION(self.as_ptr(), &raw mut at) };
+        (usize::try_from(written) == Ok(size)).then_some(der)
+    }
+
+    /// The session id: at most 32 bytes, empty if there is none.
     #[must_use]
     pub fn id(&self) -> &[u8] {
-        let mut len = 0;
-        // SAFETY: the session is alive.
-        let id = unsafe { o::SSL_SESSION_get_id(self.as_ptr(), &raw mut len) };
-        if id.is_null() {
-            return &[];
-        }
-        // SAFETY: OpenSSL gives `len` bytes inside the session.
-        unsafe { std::slice::from_raw_parts(id, len as usize) }
+        let mut length: c_uint = 0;
+        // SAFETY: see to_der. The bytes are the session's own.
+        let id = unsafe { sys::SSL_SESSION_get_id(self.as_ptr(), &mut length) };
+        // SAFETY: as above; an id is never replaced while others look at the session.
+        unsafe { bytes_from(id, length as usize) }
     }
 
-    /// When it was made, in seconds since 1970.
+    /// The session-id context it belongs to.
+    #[must_use]
+    pub fn id_context(&self) -> &[u8] {
+        let mut length: c_uint = 0;
+        // SAFETY: see to_der. The bytes are the session's own.
+        let id = unsafe { ffi::SSL_SESSION_get0_id_context(self.as_ptr(), &mut length) };
+        // SAFETY: as above.
+        unsafe { bytes_from(id, length as usize) }
+    }
+
+    /// When the session was made, in seconds since 1970.
     #[must_use]
     pub fn time(&self) -> i64 {
-        // SAFETY: the session is alive.
-        unsafe { o::SSL_SESSION_get_time(self.as_ptr()) }
+        // SAFETY: see to_der.
+        unsafe { sys::SSL_SESSION_get_time(self.as_ptr()) }
     }
 
-    /// How long it may be resumed, in seconds.
+    /// How long the session lives after [`time`](Self::time), in seconds.
     #[must_use]
     pub fn timeout(&self) -> i64 {
-        // SAFETY: the session is alive.
-        unsafe { o::SSL_SESSION_get_timeout(self.as_ptr()) }
+        // SAFETY: see to_der.
+        unsafe { sys::SSL_SESSION_get_timeout(self.as_ptr()) }
     }
 
-    /// Compression inside TLS: 0 for none.
+    /// Sets how long the session lives, in seconds.
+    pub fn set_timeout(&self, seconds: i64) {
+        // SAFETY: see to_der.
+        unsafe { ffi::SSL_SESSION_set_timeout(self.as_ptr(), seconds) };
+    }
+
+    /// The protocol version the session was made with, as it is on the wire.
+    #[must_use]
+    pub fn protocol_version(&self) -> i32 {
+        // SAFETY: see to_der.
+        unsafe { sys::SSL_SESSION_get_protocol_version(self.as_ptr()) }
+    }
+
+    /// Whether the session can be resumed at all.
+    #[must_use]
+    pub fn is_resumable(&self) -> bool {
+        // SAFETY: see to_der.
+        unsafe { ffi::SSL_SESSION_is_resumable(self.as_ptr()) == 1 }
+    }
+
+    /// Whether the session has a ticket (client's side).
+    #[must_use]
+    pub fn has_ticket(&self) -> bool {
+        // SAFETY: see to_der.
+        unsafe { ffi::SSL_SESSION_has_ticket(self.as_ptr()) == 1 }
+    }
+
+    /// The ticket's lifetime hint in seconds (client's side).
+    #[must_use]
+    pub fn ticket_lifetime_hint(&self) -> u64 {
+        // SAFETY: see to_der.
+        unsafe { ffi::SSL_SESSION_get_ticket_lifetime_hint(self.as_ptr()) }
+    }
+
+    /// The number of the compression method, 0 for none.
     #[must_use]
     pub fn compression(&self) -> u32 {
-        // SAFETY: the session is alive.
+        // SAFETY: see to_der.
         unsafe { ffi::SSL_SESSION_get_compress_id(self.as_ptr()) }
     }
 
-    /// The DER form (`i2d_SSL_SESSION`); it holds the master secret.
+    /// The certificate that the peer has shown when the session was made.
     #[must_use]
-    pub fn to_der(&self) -> Option<Zeroizing<Vec<u8>>> {
-        // SAFETY: the session is alive; NULL asks for the length.
-        let len = unsafe { o::i2d_SSL_SESSION(self.as_ptr(), std::ptr::null_mut()) };
-        let len = usize::try_from(len).ok().filter(|len| *len > 0)?;
-        let mut der = Zeroizing::new(vec![0_u8; len]);
-        let mut end: *mut c_uchar = der.as_mut_ptr();
-        // SAFETY: the buffer has the length that OpenSSL asked for.
-        let written = unsafe { o::i2d_SSL_SESSION(self.as_ptr(), &raw mut end) };
-        (usize::try_from(written) == Ok(len)).then_some(der)
+    pub fn peer_certificate(&self) -> Option<X509> {
+        // SAFETY: see to_der. The certificate is the session's.
+        let cert = unsafe { ffi::SSL_SESSION_get0_peer(self.as_ptr()) };
+        // SAFETY: `cert` is NULL or alive as long as the session.
+        unsafe { owned_cert(cert) }
     }
 
-    /// Ties the session to a policy (`SSL_SESSION_set1_ticket_appdata`): that
-    /// travels in tickets and in the DER form.
+    /// Our own bytes that travel with the session, in a ticket as in DER; empty if there are none.
+    #[must_use]
+    pub fn ticket_appdata(&self) -> Vec<u8> {
+        // SAFETY: copied before anything can replace them.
+        unsafe { self.appdata() }.to_vec()
+    }
+
+    /// # Safety
+    /// Nothing replaces the bytes as long as the answer is used.
+    unsafe fn appdata(&self) -> &[u8] {
+        let mut data: *mut c_void = ptr::null_mut();
+        let mut length = 0;
+        // SAFETY: see to_der; both places are ours.
+        let done = unsafe { ffi::SSL_SESSION_get0_ticket_appdata(self.as_ptr(), &mut data, &mut length) };
+        if done <= 0 {
+            return &[];
+        }
+        // SAFETY: the bytes are the session's own.
+        unsafe { bytes_from(data.cast(), length) }
+    }
+
+    /// Replaces [`ticket_appdata`](Self::ticket_appdata).
+    ///
+    /// # Errors
+    /// No memory.
+    pub fn set_ticket_appdata(&self, data: &[u8]) -> Result<(), Vec<LibraryError>> {
+        let (bytes, length) = (data.as_ptr().cast(), data.len());
+        // SAFETY: see to_der; the bytes are copied.
+        error::check(unsafe { ffi::SSL_SESSION_set1_ticket_appdata(self.as_ptr(), bytes, length) })
+    }
+
+    /// Ties the session to a policy; that travels in tickets and in the DER form. Without memory it stays
+    /// untied, and is not resumed where a binding is wanted.
     pub fn set_binding(&self, binding: &Binding) {
-        let bytes = binding.to_bytes();
-        // SAFETY: the session is alive; OpenSSL copies the bytes.
-        unsafe { ffi::SSL_SESSION_set1_ticket_appdata(self.as_ptr(), bytes.as_ptr().cast(), bytes.len()) };
+        if self.set_ticket_appdata(&binding.encode()).is_err() {
+            error::clear();
+        }
     }
 
-    /// What the session is tied to; `None` when nobody tied it.
+    /// What the session is tied to; `None` when nobody tied it. Bytes that are no binding tie it to
+    /// something that nothing else is equal to.
     #[must_use]
     pub fn binding(&self) -> Option<Binding> {
-        let (mut data, mut len): (*mut c_void, usize) = (std::ptr::null_mut(), 0);
-        // SAFETY: the session is alive; both outputs are valid places.
-        if unsafe { ffi::SSL_SESSION_get0_ticket_appdata(self.as_ptr(), &raw mut data, &raw mut len) } != 1 {
-            return None;
-        }
-        if data.is_null() || len == 0 {
-            return None;
-        }
-        // SAFETY: OpenSSL gives `len` bytes inside the session.
-        let bytes = unsafe { std::slice::from_raw_parts(data.cast::<u8>(), len) };
-        Some(Binding::from_bytes(bytes))
-    }
-}
-
-/// What a session may only be resumed under.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Binding {
-    /// Digest of the policy in force when it was made.
-    pub policy: [u8; 32],
-    /// State of client authentication then; 0: none was asked for.
-    pub client: u8,
-}
-
-impl Binding {
-    const VERSION: u8 = 1;
-    /// A binding that fits nothing: what cannot be understood is not resumed.
-    const FOREIGN: Self = Self { policy: [0; 32], client: u8::MAX };
-
-    fn to_bytes(&self) -> [u8; 34] {
-        let mut bytes = [0; 34];
-        bytes[0] = Self::VERSION;
-        bytes[1..33].copy_from_slice(&self.policy);
-        bytes[33] = self.client;
-        bytes
-    }
-
-    fn from_bytes(bytes: &[u8]) -> Self {
-        match bytes {
-            [Self::VERSION, policy @ .., client] => match policy.try_into() {
-                Ok(policy) => Self { policy, client: *client },
-                Err(_) => Self::FOREIGN,
-            },
-            _ => Self::FOREIGN,
+        // SAFETY: a binding is a copy.
+        match unsafe { self.appdata() } {
+            [] => None,
+            bytes => Some(Binding::parse(bytes).unwrap_or(Binding::FOREIGN)),
         }
     }
 }
@@ -174,15 +258,6 @@ impl Binding {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn bindings_survive_and_foreign_ones_fit_nothing() {
-        let binding = Binding { policy: [7; 32], client: 1 };
-        assert_eq!(Binding::from_bytes(&binding.to_bytes()), binding);
-        for foreign in [&b""[..], b"x", &[1; 33], &[2; 34], &[1; 35]] {
-            assert_eq!(Binding::from_bytes(foreign), Binding::FOREIGN, "{foreign:?}");
-        }
-    }
 
     #[test]
     fn garbage_is_no_session() {

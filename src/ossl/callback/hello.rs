@@ -1,0 +1,215 @@
+//! The ClientHello, as far as it decides which vhost is meant.
+
+use std::ffi::{c_int, c_uchar, c_uint};
+use std::ptr;
+
+use openssl_sys as sys;
+
+use crate::ossl::lib::bytes_from;
+use crate::ossl::ssl::SslRef;
+
+const EXTENSION_SERVER_NAME: u32 = 0;
+
+/// The ClientHello, while its callback runs.
+pub struct ClientHello<'h> {
+    ssl: &'h SslRef,
+}
+
+impl<'h> ClientHello<'h> {
+    /// Only for the time of the ClientHello callback: OpenSSL answers nothing at other times.
+    pub(super) fn new(ssl: &'h SslRef) -> Self {
+        ClientHello { ssl }
+    }
+
+    /// The contents of an extension.
+    #[must_use]
+    pub fn extension(&self, number: u32) -> Option<&[u8]> {
+        let (mut data, mut length) = (ptr::null(), 0);
+        let number = c_uint::from(number);
+        // SAFETY: a borrowed connection is alive, and so is its ClientHello: see `new`. So for the calls
+        // below.
+        let found: c_int = unsafe {
+            sys::SSL_client_hello_get0_ext(self.ssl.as_ptr(), number, &raw mut data, &raw mut length)
+        };
+        // SAFETY: the bytes are those of the message.
+        (found == 1).then(|| unsafe { bytes_from(data, length) })
+    }
+
+    /// The host name the client asks for; `None` also when the extension is malformed, which OpenSSL
+    /// complains about by itself where it must.
+    #[must_use]
+    pub fn server_name(&self) -> Option<&str> {
+        parse_server_name(self.extension(EXTENSION_SERVER_NAME)?)
+    }
+
+    /// The version of the message's own field: 0x0303 for TLS 1.3, too.
+    #[must_use]
+    pub fn legacy_version(&self) -> u32 {
+        // SAFETY: see extension.
+        unsafe { sys::SSL_client_hello_get0_legacy_version(self.ssl.as_ptr()) }
+    }
+
+    /// The session id, which TLS 1.3 clients make up.
+    #[must_use]
+    pub fn session_id(&self) -> &[u8] {
+        self.part(sys::SSL_client_hello_get0_session_id)
+    }
+
+    /// The cipher suites, two bytes each.
+    #[must_use]
+    pub fn ciphers(&self) -> &[u8] {
+        self.part(sys::SSL_client_hello_get0_ciphers)
+    }
+
+    /// The client's random bytes.
+    #[must_use]
+    pub fn random(&self) -> &[u8] {
+        self.part(sys::SSL_client_hello_get0_random)
+    }
+
+    fn part(&self, get: unsafe extern "C" fn(*mut sys::SSL, *mut *const c_uchar) -> usize) -> &[u8] {
+        let mut data = ptr::null();
+        // SAFETY: see extension.
+        let length = unsafe { get(self.ssl.as_ptr(), &raw mut data) };
+        // SAFETY: the bytes are those of the message.
+        unsafe { bytes_from(data, length) }
+    }
+}
+
+/// The first name in a server_name extension, if it is a host name (RFC 6066, section 3). `None` for
+/// anything malformed.
+#[must_use]
+pub fn parse_server_name(extension: &[u8]) -> Option<&str> {
+    const HOST_NAME: u8 = 0;
+    let [high, low, list @ ..] = extension else {
+        return None;
+    };
+    if list.len() != usize::from(u16::from_be_bytes([*high, *low])) {
+        return None;
+    }
+    let [HOST_NAME, high, low, rest @ ..] = list else {
+        return None;
+    };
+    let name = rest.get(..usize::from(u16::from_be_bytes([*high, *low])))?;
+    // A name cannot be longer (TLSEXT_MAXLEN_host_name), and goes on as a C string.
+    if name.is_empty() || name.len() > 255 || name.contains(&0) {
+        return None;
+    }
+    std::str::from_utf8(name).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Entry<'e> = (u8, &'e [u8]);
+
+    /// An extension with these entries (type, name).
+    fn extension(entries: &[Entry<'_>]) -> Vec<u8> {
+        let mut list = Vec::new();
+        for (kind, name) in entries {
+            list.push(*kind);
+            list.extend(u16::try_from(name.len()).unwrap().to_be_bytes());
+            list.extend_from_slice(name);
+        }
+        let mut bytes = u16::try_from(list.len()).unwrap().to_be_bytes().to_vec();
+        bytes.extend(list);
+        bytes
+    }
+
+    #[test]
+    fn the_first_host_name_counts() {
+        let long = [b'a'; 255];
+        let table: [(&[Entry<'_>], Option<&str>); 11] = [
+            (&[(0, b"example.test")], Some("example.test")),
+            (&[(0, b"ExAmple.TEST.")], Some("ExAmple.TEST.")),
+            (&[(0, b"a"), (0, b"b")], Some("a")),
+            (&[(0, b"a"), (1, b"b")], Some("a")),
+            (&[(1, b"a"), (0, b"b")], None),
+            (&[(0, &long)], std::str::from_utf8(&long).ok()),
+            (&[(0, &[b'a'; 256])], None),
+            (&[(0, b"")], None),
+            (&[(0, b"a\0b")], None),
+            (&[(0, b"\xff\xfe")], None),
+            (&[], None),
+        ];
+        for (entries, name) in table {
+            assert_eq!(parse_server_name(&extension(entries)), name, "{entries:?}");
+        }
+    }
+
+    #[test]
+    fn lengths_must_agree() {
+        for bytes in [
+            &b""[..],
+            b"\0",
+            b"\0\0",
+            b"\0\x01\0",
+            b"\0\x03\0\0\0",
+            b"\0\x04\0\0\x02a",
+            b"\0\x05\0\0\x01a",
+            b"\0\x03\0\0\x01a",
+            b"\0\x04\0\xff\xffa",
+            b"\xff\xff\0\0\x01a",
+        ] {
+            assert_eq!(parse_server_name(bytes), None, "{bytes:?}");
+        }
+    }
+
+    /// A name that is found lies in the extension, where the bytes before it say it is.
+    fn check(bytes: &[u8]) -> bool {
+        let Some(name) = parse_server_name(bytes) else {
+            return false;
+        };
+        let list = usize::from(u16::from_be_bytes([bytes[0], bytes[1]]));
+        assert_eq!(list + 2, bytes.len());
+        assert_eq!(bytes[2], 0);
+        let length = usize::from(u16::from_be_bytes([bytes[3], bytes[4]]));
+        assert_eq!(name.as_bytes(), &bytes[5..5 + length]);
+        assert!(!name.is_empty() && name.len() <= 255 && !name.contains('\0'));
+        true
+    }
+
+    #[test]
+    fn every_name_comes_back() {
+        for length in 1..=300 {
+            let name = vec![b'x'; length];
+            let bytes = extension(&[(0, &name)]);
+            assert_eq!(check(&bytes), length <= 255, "{length}");
+        }
+    }
+
+    #[test]
+    fn no_input_makes_it_look_outside() {
+        let good = extension(&[(0, b"a.b"), (0, b"c")]);
+        for length in 0..=good.len() {
+            check(&good[..length]);
+        }
+        for at in 0..good.len() {
+            for value in 0..=255 {
+                let mut bytes = good.clone();
+                bytes[at] = value;
+                check(&bytes);
+            }
+        }
+        // Random bytes, with lengths that are often right (xorshift, so that a failure comes again).
+        let mut state = 0x2545_f491_4f6c_dd1d_u64;
+        let mut found = 0;
+        for _ in 0..20_000 {
+            let mut bytes = Vec::new();
+            for _ in 0..12 {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                bytes.push((state >> 32) as u8 & 0x7f);
+            }
+            let length = (state % 12) as usize;
+            bytes.truncate(length);
+            if let [a, b, c, d, e, ..] = &mut bytes[..] {
+                (*a, *b, *c, *d, *e) = (0, (length - 2) as u8, *c & 1, 0, *e % 8);
+            }
+            found += usize::from(check(&bytes));
+        }
+        assert!(found > 100, "{found}");
+    }
+}

@@ -1,0 +1,174 @@
+//! Certificates, keys and chains of a context.
+
+use std::ffi::c_long;
+use std::ptr;
+
+use foreign_types::{ForeignType, ForeignTypeRef};
+use openssl::pkey::{HasPrivate, PKeyRef};
+use openssl::stack::Stack;
+use openssl::x509::{X509, X509Ref};
+use openssl_sys as sys;
+
+use super::SslCtxRef;
+use crate::ossl::error::{self, LibraryError};
+use crate::ossl::ffi;
+
+/// Why a key could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// It is not that of the certificate.
+    #[error("certificate and key do not match")]
+    Mismatch(Vec<LibraryError>),
+    /// OpenSSL refuses it, for instance because it is too small for the security level.
+    #[error("the key was refused")]
+    Refused(Vec<LibraryError>),
+}
+
+/// Which part of an identity was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallError {
+    /// The certificate, or one of its chain.
+    #[error("the certificate was refused")]
+    Certificate(Vec<LibraryError>),
+    /// The key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+impl SslCtxRef {
+    /// Adds an identity, or replaces the one of the same key type: [`use_certificate`](Self::use_certificate)
+    /// with its own chain, then [`use_key`](Self::use_key).
+    ///
+    /// # Errors
+    /// Which part was refused. Parts accepted before it stay in the context.
+    pub fn install<T: HasPrivate>(
+        &self,
+        cert: &X509Ref,
+        key: &PKeyRef<T>,
+        chain: &[X509],
+    ) -> Result<(), InstallError> {
+        self.use_certificate(cert, Some(chain)).map_err(InstallError::Certificate)?;
+        Ok(self.use_key(cert, key)?)
+    }
+
+    /// Adds a certificate, or replaces the one of the same key type.
+    ///
+    /// `own_chain` replaces what is sent after this certificate. If that is empty, the context's extra
+    /// chain is sent ([`add_extra_chain`](Self::add_extra_chain)), and without one what the library finds
+    /// in its store.
+    ///
+    /// # Errors
+    /// OpenSSL's reasons, for instance a key that is too small for the security level.
+    pub fn use_certificate(
+        &self,
+        cert: &X509Ref,
+        own_chain: Option<&[X509]>,
+    ) -> Result<(), Vec<LibraryError>> {
+        error::clear();
+        // SAFETY: a borrowed context and certificate are alive; OpenSSL counts its own reference.
+        error::check(unsafe { sys::SSL_CTX_use_certificate(self.as_ptr(), cert.as_ptr()) })?;
+        own_chain.map_or(Ok(()), |chain| self.set_chain(chain))
+    }
+
+    /// Adds the key of the certificate that was added last.
+    ///
+    /// # Errors
+    /// See [`KeyError`].
+    pub fn use_key<T: HasPrivate>(&self, cert: &X509Ref, key: &PKeyRef<T>) -> Result<(), KeyError> {
+        error::clear();
+        // OpenSSL would put a key of another type beside the certificate without a word, so it is compared
+        // first.
+        // SAFETY: a borrowed certificate and key are alive. Only compares.
+        let done = unsafe { ffi::X509_check_private_key(cert.as_ptr(), key.as_ptr()) };
+        error::check(done).map_err(KeyError::Mismatch)?;
+        // SAFETY: as above, and the context; OpenSSL counts its own reference.
+        let done = unsafe { sys::SSL_CTX_use_PrivateKey(self.as_ptr(), key.as_ptr()) };
+        error::check(done).map_err(KeyError::Refused)
+    }
+
+    /// Sets the chain of the certificate that was added last (`SSL_CTX_set1_chain`).
+    fn set_chain(&self, chain: &[X509]) -> Result<(), Vec<LibraryError>> {
+        let stack = stack_of(chain)?;
+        let raw = stack.as_ref().map_or(ptr::null_mut(), |stack| stack.as_ptr());
+        // The number 1 says that OpenSSL is to count its own references.
+        error::check(self.ctrl(ffi::SSL_CTRL_CHAIN, 1, raw.cast()))
+    }
+
+    /// Adds a certificate that is sent after every certificate which has no chain of its own
+    /// (`SSL_CTX_add_extra_chain_cert`).
+    ///
+    /// # Errors
+    /// OpenSSL's reasons.
+    pub fn add_extra_chain(&self, cert: X509) -> Result<(), Vec<LibraryError>> {
+        error::clear();
+        error::check(self.ctrl(ffi::SSL_CTRL_EXTRA_CHAIN_CERT, 0, cert.as_ptr().cast()))?;
+        // The context owns the reference now.
+        std::mem::forget(cert);
+        Ok(())
+    }
+
+    /// The certificates that were added, one for each key type. The first of them is the current one
+    /// afterwards.
+    #[must_use]
+    pub fn certificates(&self) -> Vec<X509> {
+        let mut certs = Vec::new();
+        let mut more = self.select_certificate(ffi::SSL_CERT_SET_FIRST);
+        while more {
+            // SAFETY: a borrowed context is alive. The certificate is the context's.
+            let cert = unsafe { sys::SSL_CTX_get0_certificate(self.as_ptr()) };
+            // SAFETY: `cert` is NULL or alive.
+            certs.extend(unsafe { owned_cert(cert) });
+            more = self.select_certificate(ffi::SSL_CERT_SET_NEXT);
+        }
+        self.select_certificate(ffi::SSL_CERT_SET_FIRST);
+        error::clear();
+        certs
+    }
+
+    /// Whether the certificate that was added last is there and has its key.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn check_private_key(&self) -> Result<(), Vec<LibraryError>> {
+        error::clear();
+        // SAFETY: a borrowed context is alive.
+        error::check(unsafe { sys::SSL_CTX_check_private_key(self.as_ptr()) })
+    }
+
+    /// [`check_private_key`](Self::check_private_key) without the reasons.
+    #[must_use]
+    pub fn has_key_pair(&self) -> bool {
+        self.check_private_key().is_ok()
+    }
+
+    fn select_certificate(&self, which: c_long) -> bool {
+        self.ctrl(ffi::SSL_CTRL_SET_CURRENT_CERT, which, ptr::null_mut()) > 0
+    }
+}
+
+/// An OpenSSL stack of the certificates; none for an empty slice.
+pub(in crate::ossl) fn stack_of(certs: &[X509]) -> Result<Option<Stack<X509>>, Vec<LibraryError>> {
+    if certs.is_empty() {
+        return Ok(None);
+    }
+    let mut stack = Stack::new().map_err(|errors| error::from_stack(&errors))?;
+    for cert in certs {
+        let pushed = stack.push(cert.clone());
+        pushed.map_err(|errors| error::from_stack(&errors))?;
+    }
+    Ok(Some(stack))
+}
+
+/// Counts one more reference to a certificate.
+///
+/// # Safety
+/// `cert` is NULL or a live certificate.
+pub(in crate::ossl) unsafe fn owned_cert(cert: *mut sys::X509) -> Option<X509> {
+    if cert.is_null() {
+        return None;
+    }
+    // SAFETY: the caller promises a live certificate.
+    unsafe { sys::X509_up_ref(cert) };
+    // SAFETY: the reference counted above is given away.
+    Some(unsafe { X509::from_ptr(cert) })
+}

@@ -1,0 +1,13 @@
+//! Whole connections in memory: two ends, and a pipe for each direction between them.
+
+mod alpn;
+mod close;
+mod context;
+mod handshake;
+mod identity;
+mod load;
+mod make;
+mod panics;
+mod pipe;
+mod resumption;
+mod sni;
