@@ -28,6 +28,8 @@ pub fn catch_with<T>(name: &'static str, closed: impl FnOnce() -> T, body: impl 
         Ok(value) => value,
         Err(panic) => {
             report(name, panic.as_ref());
+            // Dropping what was thrown could panic again.
+            std::mem::forget(panic);
             closed()
         }
     }
