@@ -53,7 +53,7 @@ check: ## format, layers, SAFETY notes, lints, undefined symbols
 	@tools/check-layers
 	@tools/check-safety
 	@$(CARGO) clippy --quiet --all-targets -- -D warnings
-	@$(MAKE) --no-print-directory $(BUILT)
+	@$(MAKE) --no-print-directory --silent $(BUILT)
 	@tools/check-symbols $(BUILT) $(RESIDENT)
 
 unit: ## the unit tests of the crate

@@ -2,6 +2,5 @@
 //! brigade becomes, how plain HTTP on a TLS port is answered.
 
 pub mod output;
-pub mod patience;
 pub mod plain_http;
 pub mod state;

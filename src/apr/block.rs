@@ -143,6 +143,19 @@ impl Block {
         Ok(written)
     }
 
+    /// The same bytes in memory of just their size, if this block is much
+    /// larger.
+    #[must_use]
+    pub fn shrunk(self) -> Self {
+        if self.len >= self.capacity / 2 {
+            return self;
+        }
+        let capacity = self.len.max(16);
+        let mut small = Self { start: allocate(capacity), capacity, len: 0 };
+        small.append(self.as_slice());
+        small
+    }
+
     /// Drops the first `count` bytes; the rest moves to the start.
     pub fn drop_front(&mut self, count: usize) {
         let count = count.min(self.len);
@@ -274,6 +287,17 @@ mod tests {
             second.append(b"y");
             assert_eq!(second.as_slice().as_ptr(), address);
         }
+    }
+
+    #[test]
+    fn few_bytes_do_not_keep_a_large_block() {
+        let mut block = Block::new(MEDIUM);
+        block.append(b"abc");
+        let block = block.shrunk();
+        assert_eq!((block.as_slice(), block.room()), (&b"abc"[..], 13));
+        let mut full = Block::new(SMALL);
+        full.append(&[1; SMALL / 2]);
+        assert_eq!(full.shrunk().room(), SMALL / 2);
     }
 
     #[test]

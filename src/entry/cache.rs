@@ -87,7 +87,7 @@ impl SessionStore {
             .unwrap_or(Err(Status::EGENERAL));
         let session = found.ok().and_then(|len| Session::from_der(&buffer[..len]));
         // The master secret of the session was in there.
-        buffer[..found.unwrap_or(0)].zeroize();
+        buffer.zeroize();
         match session {
             Some(_) => trace(server, "GET", "FOUND", id, "", "reuse"),
             None => trace(server, "GET", "MISSED", id, "", "renewal"),

@@ -8,11 +8,10 @@ use super::module;
 use super::shared::Shared;
 use super::vhost::Vhost;
 use super::wire::Wire;
-use crate::apr::{Block, Brigade};
+use crate::apr::{Block, Brigade, Status};
 use crate::httpd::Conn;
 use crate::httpd::conn::ConnSlot;
 use crate::httpd::server::ServerSlot;
-use crate::io::patience::Patience;
 use crate::io::plain_http::MadeUpRequest;
 use crate::io::state::{Event, Phase};
 use crate::ossl::ssl::Ssl;
@@ -30,14 +29,17 @@ pub struct ConnState {
     phase: Cell<Phase>,
     /// The vhost whose TLS parameters are in force.
     vhost: RefCell<Arc<Vhost>>,
+    /// The first vhost of the address. OpenSSL goes on using parts of its
+    /// context after another was put in force.
+    _first: Arc<Vhost>,
     /// Whether the vhost was searched for already, and found.
     pub searched: Cell<Option<bool>>,
     /// Decrypted data that was not asked for yet.
     pub plaintext: Cell<Option<Brigade<'static>>>,
     /// Data to encrypt that waits for more.
     pub staged: Cell<Option<Block>>,
-    /// The pace of the client.
-    pub patience: Cell<Patience>,
+    /// Why no more can be read, once that is so; the reason was logged.
+    pub failed: Cell<Option<Status>>,
     /// The last read filled all the room there was.
     pub bulk: Cell<bool>,
     /// What remains of the made-up request after plain HTTP was spoken.
@@ -61,11 +63,12 @@ impl ConnState {
             ssl: RefCell::new(Some(ssl)),
             wire,
             phase: Cell::new(Phase::ClientHello),
+            _first: Arc::clone(&vhost),
             vhost: RefCell::new(vhost),
             searched: Cell::new(None),
             plaintext: Cell::new(Some(plaintext)),
             staged: Cell::new(None),
-            patience: Cell::new(Patience::default()),
+            failed: Cell::new(None),
             bulk: Cell::new(false),
             plain_http: Cell::new(None),
             shared: Shared::new(conn.base_server()),

@@ -197,6 +197,7 @@ fn apply(state: &ConnState, ssl: &SslRef, vhost: &Arc<Vhost>) {
         return;
     }
     ssl.set_ctx(&tls.ctx);
+    ssl.take_verification(&tls.ctx);
     ssl.set_options(tls.ctx.options());
     if let Some((min, max)) = tls.protocols {
         ssl.set_protocol_range(min, max);

@@ -57,7 +57,7 @@ entry_point! {
         let Some(mut into) = (unsafe { Brigade::from_raw(brigade) }) else { return Status::EGENERAL.0 };
         let request = ReadRequest::from_raw(mode, block, bytes);
         match this.conn().and_then(ConnState::of) {
-            Some(state) => input::read(state, this, &mut into, request).0,
+            Some(state) => input::read(state, &mut into, request).0,
             None => this.read_next(&mut into, request).0,
         }
     }

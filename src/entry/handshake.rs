@@ -43,9 +43,7 @@ fn established(state: &ConnState, ssl: &Ssl) -> Result<(), Status> {
         state.wire.set_urgent(false);
         return Ok(());
     }
-    let sent = state.wire.send(Waiting::Block);
-    state.wire.set_urgent(false);
-    sent.ok()
+    state.wire.send(Waiting::Block).ok()
 }
 
 /// The handshake cannot go on.
@@ -103,8 +101,9 @@ fn stop(state: &ConnState, stopped: Stopped) -> Result<(), Status> {
 pub fn abort(state: &ConnState) {
     let conn = state.conn();
     if !conn.is_aborted() {
-        // The alert is a courtesy: whether it arrives changes nothing.
-        let _ = state.wire.send(Waiting::Block);
+        // The alert is a courtesy: whether it arrives changes nothing, and
+        // nobody waits for a peer that does not read.
+        let _ = state.wire.send(Waiting::Try);
     }
     let id = state.vhost_id();
     log!(

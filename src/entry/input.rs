@@ -5,12 +5,11 @@ use super::handshake;
 use super::report;
 use super::wire::Waiting;
 use crate::apr::brigade::Bucket;
-use crate::apr::{Block, Brigade, Status, time};
+use crate::apr::{Block, Brigade, Status};
+use crate::httpd::Level;
 use crate::httpd::filter::{Mode, ReadRequest};
 use crate::httpd::log::log;
-use crate::httpd::{Filter, Level};
 use crate::io::output::RECORD;
-use crate::io::patience::MOMENT;
 use crate::ossl::ssl::{Ssl, Stopped};
 
 /// The longest piece of a line that is handed out at once.
@@ -19,12 +18,12 @@ const LINE: usize = 8_192;
 const BLOCK: usize = 8_192;
 /// The most plaintext handed out in one call.
 const MOST: usize = 4 * RECORD;
-/// How many messages that carry no data (tickets, key updates) are looked
-/// through before a read that must not wait gives up.
-const SILENT_ROUNDS: u32 = 64;
+/// How many messages in a row that carry no data (key updates, empty records)
+/// a peer may send. One that sends more does not mean to speak.
+const SILENT_MESSAGES: u32 = 256;
 
 /// Reads for the filter (or HTTP layer) above.
-pub fn read(state: &ConnState, filter: Filter<'_>, into: &mut Brigade<'_>, request: ReadRequest) -> Status {
+pub fn read(state: &ConnState, into: &mut Brigade<'_>, request: ReadRequest) -> Status {
     let conn = state.conn();
     if conn.is_aborted() {
         into.push(Bucket::eos(conn.bucket_alloc()));
@@ -37,7 +36,7 @@ pub fn read(state: &ConnState, filter: Filter<'_>, into: &mut Brigade<'_>, reque
             Err(status) => return status,
         }
     }
-    let Some(ssl) = state.ssl() else { return without_tls(state, filter, into, request) };
+    let Some(ssl) = state.ssl() else { return without_tls(state, into, request) };
     match request.mode {
         Mode::Init => Status::SUCCESS,
         Mode::Other => Status::ENOTIMPL,
@@ -57,26 +56,20 @@ pub fn read(state: &ConnState, filter: Filter<'_>, into: &mut Brigade<'_>, reque
     }
 }
 
-/// After the TLS part: the made-up request, or whatever comes from below.
-fn without_tls(
-    state: &ConnState,
-    filter: Filter<'_>,
-    into: &mut Brigade<'_>,
-    request: ReadRequest,
-) -> Status {
-    let feeds = !matches!(request.mode, Mode::Init | Mode::Speculative);
-    if let Some(made_up) = state.plain_http.get().filter(|_| feeds) {
-        let (bytes, next) = made_up.feed();
-        state.plain_http.set(Some(next));
-        if let Some(bytes) = bytes {
-            into.push(Bucket::immortal(bytes, state.conn().bucket_alloc()));
-            return Status::SUCCESS;
-        }
-    }
+/// After the TLS part: the made-up request, then nothing. What the network
+/// still has is not for the HTTP layer.
+fn without_tls(state: &ConnState, into: &mut Brigade<'_>, request: ReadRequest) -> Status {
     if request.mode == Mode::Init {
         return Status::SUCCESS;
     }
-    filter.read_next(into, request)
+    let Some(made_up) = state.plain_http.get() else { return Status::EOF };
+    let (bytes, next) = made_up.feed();
+    let Some(bytes) = bytes else { return Status::EOF };
+    if request.mode != Mode::Speculative {
+        state.plain_http.set(Some(next));
+    }
+    into.push(Bucket::immortal(bytes, state.conn().bucket_alloc()));
+    Status::SUCCESS
 }
 
 fn bytes(
@@ -105,27 +98,10 @@ fn speculate(
     request: ReadRequest,
 ) -> Result<(), Status> {
     if plaintext.is_empty() {
-        let block = match decrypt(state, ssl, BLOCK, request.block) {
-            Err(status) if status.is_eagain() && more_soon(state) => decrypt(state, ssl, BLOCK, false)?,
-            other => other?,
-        };
+        let block = decrypt(state, ssl, BLOCK, request.block)?;
         plaintext.push(Bucket::from_block(block, state.conn().bucket_alloc()));
     }
     plaintext.copy_bytes(request.bytes.max(1), into)
-}
-
-/// Whether a quick client has sent something after a moment.
-fn more_soon(state: &ConnState) -> bool {
-    let mut patience = state.patience.get();
-    if !patience.waits() {
-        return false;
-    }
-    let heard = state.conn().wait_for_input(MOMENT);
-    if !heard {
-        patience.disappointed();
-        state.patience.set(patience);
-    }
-    heard
 }
 
 /// Hands out up to and with the next line feed, or a piece of a long line.
@@ -162,7 +138,11 @@ fn line(
 /// Decrypts at least one byte and at most `wanted`, straight into the memory
 /// that is handed out.
 fn decrypt(state: &ConnState, ssl: &Ssl, wanted: usize, block: bool) -> Result<Block, Status> {
-    state.wire.wait(if block { Waiting::Block } else { Waiting::Try });
+    if let Some(status) = state.failed.get() {
+        return Err(status);
+    }
+    let waiting = if block { Waiting::Block } else { Waiting::Try };
+    state.wire.wait(waiting);
     state.wire.took_delivery();
     let mut data = Block::new(wanted);
     let mut silent = 0;
@@ -174,35 +154,55 @@ fn decrypt(state: &ConnState, ssl: &Ssl, wanted: usize, block: bool) -> Result<B
                 state.wire.wait(Waiting::Try);
             }
             Ok(_) => break,
-            // What came with it is told first; the reason comes again.
-            Err(_) if !data.is_empty() => break,
+            Err(Stopped::WantRead | Stopped::WantWrite) if !data.is_empty() => break,
             Err(Stopped::WantRead | Stopped::WantWrite) => {
                 // Something arrived that carries no data for us (a ticket, a
                 // key update): what follows may be here already, where the
                 // MPM cannot see it.
-                silent += 1;
-                let heard = state.wire.took_delivery() || state.wire.has_arrived();
-                if !block && (!heard || silent > SILENT_ROUNDS) {
+                if !state.wire.took_delivery() && !state.wire.has_arrived() {
+                    if block {
+                        continue;
+                    }
                     return Err(Status::EAGAIN);
                 }
+                silent += 1;
+                if silent > SILENT_MESSAGES {
+                    return Err(too_silent(state));
+                }
             }
-            Err(stopped) => return Err(stop(state, stopped)),
+            Err(stopped) => {
+                let status = stop(state, stopped, waiting);
+                if data.is_empty() {
+                    return Err(status);
+                }
+                // What came before it is told first.
+                break;
+            }
         }
     }
-    let mut patience = state.patience.get();
-    patience.heard(time::now);
-    state.patience.set(patience);
-    Ok(data)
+    // Whoever keeps a few bytes must not keep a whole block.
+    Ok(data.shrunk())
 }
 
-/// The reason for a read that failed, logged.
-fn stop(state: &ConnState, stopped: Stopped) -> Status {
+/// A peer that sends nothing but messages without data.
+fn too_silent(state: &ConnState) -> Status {
+    log!(
+        state.conn(),
+        Info,
+        "AH01992: SSL library error: more than {SILENT_MESSAGES} messages without data in a row"
+    );
+    state.failed.set(Some(Status::EGENERAL));
+    Status::EGENERAL
+}
+
+/// The reason for a read that failed, logged, and kept if it is for good.
+fn stop(state: &ConnState, stopped: Stopped, waiting: Waiting) -> Status {
     let conn = state.conn();
     let number = stopped.number();
     let below = state.wire.status();
-    match stopped {
-        Stopped::Closed | Stopped::Eof => Status::EOF,
-        Stopped::Io if below.is_timeup() || below.is_retry() => below,
+    let status = match stopped {
+        Stopped::Closed | Stopped::Eof => return Status::EOF,
+        Stopped::Io if below.is_timeup() || below.is_retry() => return below,
         Stopped::Io => {
             let status = if below.is_success() { Status::EGENERAL } else { below };
             log!(conn, Info, status => "AH01991: SSL input filter read failed.");
@@ -211,13 +211,15 @@ fn stop(state: &ConnState, stopped: Stopped) -> Status {
         Stopped::Library(errors) | Stopped::HttpRequest(errors) => {
             log!(conn, Info, "AH01992: SSL library error {number} reading data");
             report::library_errors(state.server().get(), Level::Info, &errors);
-            // The alert that says why.
-            let _ = state.wire.send(Waiting::Block);
+            // The alert that says why; whether it arrives changes nothing.
+            let _ = state.wire.send(waiting);
             Status::EGENERAL
         }
         Stopped::WantRead | Stopped::WantWrite | Stopped::Other(_) => {
             log!(conn, Info, "AH01992: SSL library error {number} reading data");
             Status::EGENERAL
         }
-    }
+    };
+    state.failed.set(Some(status));
+    status
 }

@@ -8,7 +8,7 @@ use super::shutdown;
 use super::wire::Waiting;
 use crate::apr::block::LARGE;
 use crate::apr::brigade::{FileSpan, Front};
-use crate::apr::{Block, Brigade, Kind, Status, time};
+use crate::apr::{Block, Brigade, Kind, Status};
 use crate::httpd::log::log;
 use crate::httpd::{Filter, Level};
 use crate::io::output::{self, BATCH, FILE_PIECE, RECORD, Take};
@@ -30,7 +30,7 @@ pub fn write(state: &ConnState, filter: Filter<'_>, brigade: &mut Brigade<'_>) -
             return status;
         }
     }
-    let Some(ssl) = state.ssl() else { return filter.pass_next(brigade) };
+    let Some(ssl) = state.ssl() else { return without_tls(state, filter, brigade) };
     let mut writer = Writer::new(state, &ssl, brigade.known_len());
     let outcome = writer.take_all(brigade).and_then(|()| writer.finish());
     if let Err(status) = outcome {
@@ -41,15 +41,20 @@ pub fn write(state: &ConnState, filter: Filter<'_>, brigade: &mut Brigade<'_>) -
         // The response is complete. It leaves now rather than after the MPM
         // has looked for another request, so that the next request of a quick
         // client is here when it looks.
-        let status = conn.push_output();
-        if conn.is_handed_back() {
-            let mut patience = state.patience.get();
-            patience.responded(time::now());
-            state.patience.set(patience);
-        }
-        return status;
+        return conn.push_output();
     }
     Status::SUCCESS
+}
+
+/// After the TLS part: the answer to plain HTTP leaves as it is. Otherwise the
+/// connection is being closed, and nothing may leave in the clear.
+fn without_tls(state: &ConnState, filter: Filter<'_>, brigade: &mut Brigade<'_>) -> Status {
+    if state.plain_http.get().is_none() && brigade.kinds().any(|kind| matches!(kind, Kind::Data | Kind::File))
+    {
+        brigade.clear();
+        return Status::ECONNABORTED;
+    }
+    filter.pass_next(brigade)
 }
 
 /// Metadata while the handshake is not finished: nothing waits for the peer

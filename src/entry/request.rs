@@ -59,7 +59,7 @@ entry_point! {
 /// Plain HTTP on a TLS port: the page says so.
 fn refuse_plain_http(request: Request<'_>) -> Option<c_int> {
     let state = ConnState::of(request.conn())?;
-    state.plain_http.take()?;
+    state.plain_http.get()?;
     note_error(request, plain_http::HINT);
     Some(answer::BAD_REQUEST)
 }

@@ -23,6 +23,28 @@ pub enum ShutdownType {
     Accurate,
 }
 
+/// What became of the client's certificate. Only OpenSSL's own commands
+/// (`SSLOpenSSLConfCmd`) can ask for one so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientVerified {
+    /// It sent none.
+    Absent,
+    /// OpenSSL found nothing wrong.
+    Good,
+    /// The number of what OpenSSL found wrong (`X509_V_ERR_...`).
+    Bad(i64),
+}
+
+impl ClientVerified {
+    fn of(ssl: &SslRef) -> Self {
+        match (ssl.peer_certificate(), ssl.verify_result()) {
+            (None, _) => Self::Absent,
+            (Some(_), 0) => Self::Good,
+            (Some(_), error) => Self::Bad(error),
+        }
+    }
+}
+
 /// What the handshake came to. It does not change afterwards.
 pub struct Established {
     /// `TLSv1.3`.
@@ -41,6 +63,8 @@ pub struct Established {
     pub compression: Option<u32>,
     /// The certificate this side used.
     pub certificate: Option<X509>,
+    /// What became of the client's certificate.
+    pub client: ClientVerified,
 }
 
 impl Established {
@@ -57,6 +81,7 @@ impl Established {
             secure_renegotiation: ssl.secure_renegotiation(),
             compression: session.map(|session| session.compression()),
             certificate: ssl.certificate(),
+            client: ClientVerified::of(ssl),
         }
     }
 }

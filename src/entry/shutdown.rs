@@ -16,6 +16,18 @@ const ATTEMPTS: usize = 4;
 /// the TLS state. The alert is only collected; it leaves with the bucket that
 /// made us close.
 pub fn close(state: &ConnState, ssl: &Ssl) {
+    if state.failed.get().is_some() {
+        // OpenSSL does not allow a shutdown after a fatal error; the alert
+        // that says why has left.
+        let (conn, id) = (state.conn(), state.vhost_id());
+        log!(
+            conn,
+            Info,
+            "AH01998: Connection closed to child {} with abortive shutdown (server {id})",
+            conn.id()
+        );
+        return state.end();
+    }
     state.move_on(Event::Close);
     let kind = state.shared.shutdown();
     // What is marked as done already is neither sent nor waited for.

@@ -53,7 +53,7 @@ pub struct Wire {
     expected: Cell<usize>,
     waiting: Cell<Waiting>,
     /// The peer waits for what is collected: it leaves before the next read.
-    /// Otherwise (session tickets) it can wait for company.
+    /// Otherwise (the first session tickets) it can wait for company.
     urgent: Cell<bool>,
     ended: Cell<bool>,
     status: Cell<Status>,
@@ -169,6 +169,8 @@ impl Wire {
             return Status::SUCCESS;
         }
         self.ready_len.set(0);
+        // What had time has left; from now on the peer may wait for replies.
+        self.urgent.set(true);
         let status = self.output.get().pass_next(&mut ready);
         self.ready.set(Some(ready));
         status

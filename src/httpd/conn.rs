@@ -125,30 +125,6 @@ impl<'c> Conn<'c> {
         unsafe { (*self.as_ptr()).keepalive = sys::AP_CONN_CLOSE }
     }
 
-    /// Whether the MPM takes the connection back between requests (event).
-    #[must_use]
-    pub fn is_handed_back(self) -> bool {
-        !self.rec().cs.is_null()
-    }
-
-    /// Waits until something arrives on the socket, at most so many
-    /// microseconds; says whether it did.
-    #[must_use]
-    pub fn wait_for_input(self, micros: i64) -> bool {
-        // SAFETY: the connection is alive.
-        let socket = unsafe { sys::ap_get_conn_socket(self.as_ptr()) };
-        let mut fd: sys::apr_os_sock_t = -1;
-        // SAFETY: a connection from the network has a socket; NULL is answered with an error.
-        if socket.is_null() || unsafe { sys::apr_os_sock_get(&raw mut fd, socket) } != 0 {
-            return false;
-        }
-        let mut poll = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
-        let limit = libc::timespec { tv_sec: 0, tv_nsec: micros.clamp(0, 1_000) * 1_000 };
-        // SAFETY: one entry is given; no signal mask.
-        let ready = unsafe { libc::ppoll(&raw mut poll, 1, &raw const limit, std::ptr::null()) };
-        ready == 1
-    }
-
     /// Tells the event MPM that a write waits for input.
     pub fn sense_read(self) {
         // SAFETY: NULL with other MPMs, else owned by this connection.

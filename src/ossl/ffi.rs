@@ -13,6 +13,7 @@ pub enum SslConfCtx {}
 pub type TicketSeal = unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int;
 pub type TicketOpen =
     unsafe extern "C" fn(*mut SSL, *mut SSL_SESSION, *const c_uchar, size_t, c_int, *mut c_void) -> c_int;
+pub type VerifyCallback = extern "C" fn(c_int, *mut o::X509_STORE_CTX) -> c_int;
 pub type InfoCallback = unsafe extern "C" fn(*const SSL, c_int, c_int);
 
 pub const SSL_CTRL_SET_TLSEXT_SERVERNAME_CB: c_int = 53;
@@ -71,6 +72,10 @@ pub const EVP_PKEY_DHX: c_int = 920;
 pub const OPENSSL_INIT_ENGINE_ALL_BUILTIN: u64 = 0x400 | 0x200 | 0x2000 | 0x4000 | 0x8000;
 
 unsafe extern "C" {
+    pub fn SSL_CTX_get_verify_callback(ctx: *const SSL_CTX) -> Option<VerifyCallback>;
+    pub fn SSL_CTX_get_verify_depth(ctx: *const SSL_CTX) -> c_int;
+    pub fn SSL_set_verify_depth(ssl: *mut SSL, depth: c_int);
+    pub fn X509_VERIFY_PARAM_set1(to: *mut o::X509_VERIFY_PARAM, from: *const o::X509_VERIFY_PARAM) -> c_int;
     pub fn SSL_up_ref(ssl: *mut SSL) -> c_int;
     pub fn SSL_get_options(ssl: *const SSL) -> u64;
     pub fn SSL_set_options(ssl: *mut SSL, options: u64) -> u64;

@@ -279,6 +279,15 @@ pub fn identities(certificate: &X509Ref) -> Vec<String> {
     dns.chain(common).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).collect()
 }
 
+/// The library's text for a result of verification (`X509_V_ERR_...`).
+#[must_use]
+pub fn verify_error(number: i64) -> String {
+    // SAFETY: gives a static C string for every number.
+    let text = unsafe { o::X509_verify_cert_error_string(number) };
+    // SAFETY: as above.
+    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+}
+
 /// What messages about a certificate end with.
 #[must_use]
 pub fn log_tail(certificate: &X509Ref) -> String {

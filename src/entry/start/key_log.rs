@@ -19,7 +19,10 @@ pub struct KeyLog(File);
 impl KeyLog {
     /// Appends a line (one write: lines of several processes do not mix).
     pub fn write(&self, line: &CStr) {
-        let mut bytes = zeroize::Zeroizing::new(line.to_bytes().to_vec());
+        let line = line.to_bytes();
+        // In one piece: growing it would leave a copy behind.
+        let mut bytes = zeroize::Zeroizing::new(Vec::with_capacity(line.len() + 1));
+        bytes.extend_from_slice(line);
         bytes.push(b'\n');
         // A full disk must not end connections.
         let _ = (&self.0).write_all(&bytes);

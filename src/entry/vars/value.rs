@@ -6,10 +6,10 @@ use super::request;
 use crate::config::options::OptionSet;
 use crate::entry::config::DirConf;
 use crate::entry::connection::ConnState;
-use crate::entry::shared::{Established, Shared};
+use crate::entry::shared::{ClientVerified, Established, Shared};
 use crate::httpd::request::server_banner;
 use crate::httpd::{Conn, Request, version};
-use crate::ossl::lib;
+use crate::ossl::{lib, x509};
 use crate::vars::name::{
     ConnectionVariable, IndependentVariable, Side, TimeVariable, Variable, VersionVariable,
 };
@@ -94,8 +94,11 @@ pub fn of_established(
             _ => "UNKNOWN",
         }
         .to_owned(),
-        // No client is asked for a certificate.
-        V::ClientVerify => "NONE".to_owned(),
+        V::ClientVerify => match &established.client {
+            ClientVerified::Absent => "NONE".to_owned(),
+            ClientVerified::Good => "SUCCESS".to_owned(),
+            ClientVerified::Bad(error) => format!("FAILED:{}", x509::verify_error(*error)),
+        },
         V::Certificate(Side::Server, variable) => {
             return certificate::of(established.certificate.as_ref()?, variable, legacy);
         }

@@ -93,6 +93,29 @@ impl SslRef {
         unsafe { sys::SSL_set_verify(self.as_ptr(), verify.bits(), None) };
     }
 
+    /// Takes over how the peer is verified from another context: whether it is
+    /// asked for a certificate, by which callback, how deep, with which
+    /// purposes and lists. `SSL_set_SSL_CTX` changes none of that: a connection
+    /// would go on asking as the context says that it was made with.
+    pub fn take_verification(&self, ctx: &SslCtxRef) {
+        // SAFETY: see ctx.
+        let mode = unsafe { sys::SSL_CTX_get_verify_mode(ctx.as_ptr()) };
+        // SAFETY: see ctx.
+        let callback = unsafe { ffi::SSL_CTX_get_verify_callback(ctx.as_ptr()) };
+        // SAFETY: see ctx; the callback has the signature it was set with.
+        unsafe { sys::SSL_set_verify(self.as_ptr(), mode, callback) };
+        // SAFETY: see ctx.
+        let depth = unsafe { ffi::SSL_CTX_get_verify_depth(ctx.as_ptr()) };
+        // SAFETY: see ctx.
+        unsafe { ffi::SSL_set_verify_depth(self.as_ptr(), depth) };
+        // SAFETY: see ctx.
+        let to = unsafe { sys::SSL_get0_param(self.as_ptr()) };
+        // SAFETY: see ctx.
+        let from = unsafe { sys::SSL_CTX_get0_param(ctx.as_ptr()) };
+        // SAFETY: both belong to live objects; the values are copied.
+        unsafe { ffi::X509_VERIFY_PARAM_set1(to, from) };
+    }
+
     /// Whether the peer is asked for a certificate.
     #[must_use]
     pub fn verify(&self) -> Verify {
