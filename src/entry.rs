@@ -19,6 +19,7 @@ pub mod request;
 pub mod shared;
 pub mod shutdown;
 pub mod start;
+pub mod status;
 pub mod vars;
 pub mod vhost;
 pub mod wire;

@@ -4,7 +4,7 @@ use super::connection::ConnState;
 use super::shared::Shared;
 use super::vhost::Vhost;
 use super::wire::{Waiting, Wire};
-use super::{cache, closed, events, filters, handshake, request, start, vars};
+use super::{cache, closed, events, filters, handshake, request, start, status, vars};
 use crate::apr::Pool;
 use crate::guard;
 use crate::httpd::hook::{Modules, NONE, Order, answer};
@@ -69,6 +69,7 @@ entry_point! {
             return answer::SERVER_ERROR;
         }
         vars::register_log_handlers(pconf);
+        status::offer();
         answer::OK
     }
 }

@@ -11,6 +11,7 @@ use super::closed::{DO_NOT_KNOW, EMPTY, NOTHING};
 use super::shared::Shared;
 use crate::apr::pool::text_from;
 use crate::apr::{Pool, Strings};
+use crate::httpd::request::main_server;
 use crate::httpd::{Conn, Request, Server, optional};
 use crate::ossl::x509;
 use crate::sys;
@@ -84,13 +85,6 @@ entry_point! {
             .or_else(|| main_server().and_then(Server::process_pool));
         pool.map_or(EMPTY, |pool| pool.text_ptr(&value))
     }
-}
-
-fn main_server() -> Option<Server<'static>> {
-    // SAFETY: httpd keeps the main server of the configuration in force there, or NULL.
-    let main = unsafe { sys::ap_server_conf };
-    // SAFETY: as above.
-    unsafe { Server::from_raw(main) }
 }
 
 /// The value of the variable `name`.

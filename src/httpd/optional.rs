@@ -1,5 +1,6 @@
 //! Optional functions: what modules offer each other by name.
 
+use super::hook::{NONE, Order};
 use crate::sys;
 use std::ffi::CStr;
 
@@ -11,6 +12,16 @@ use std::ffi::CStr;
 pub unsafe fn offer(name: &CStr, function: unsafe extern "C" fn()) {
     // SAFETY: the registry copies the name; the object is never unloaded.
     unsafe { sys::apr_dynamic_fn_register(name.as_ptr(), Some(function)) }
+}
+
+/// Adds a function to an optional hook of another module
+/// (`apr_optional_hook_add`). httpd forgets it with the configuration.
+///
+/// # Safety
+/// `function` has the signature that the module which runs the hook expects.
+pub unsafe fn hook(name: &CStr, function: unsafe extern "C" fn(), order: Order) {
+    // SAFETY: the registry copies the name; the object is never unloaded.
+    unsafe { sys::apr_optional_hook_add(name.as_ptr(), Some(function), NONE, NONE, order.as_int()) }
 }
 
 /// Finds what another module offers (`APR_RETRIEVE_OPTIONAL_FN`).

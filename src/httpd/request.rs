@@ -164,6 +164,12 @@ impl<'r> Request<'r> {
         unsafe { sys::ap_get_server_port(self.as_ptr()) }
     }
 
+    /// Writes text to the response (`ap_rputs`).
+    pub fn print(self, text: &CStr) {
+        // SAFETY: request and text are alive. When the client is gone nobody misses it.
+        unsafe { sys::ap_rputs(text.as_ptr(), self.as_ptr()) };
+    }
+
     /// This module's configuration for the directory of the request.
     pub(crate) fn dir_config(self, module: Module) -> *mut c_void {
         // SAFETY: the vector of a live request has a place for every loaded module.
@@ -197,6 +203,15 @@ pub enum Computed {
     DocumentRoot,
     RemoteIdent,
     RemoteHost,
+}
+
+/// The main server of the configuration in force.
+#[must_use]
+pub fn main_server() -> Option<Server<'static>> {
+    // SAFETY: httpd keeps the main server of the configuration in force there, or NULL.
+    let main = unsafe { sys::ap_server_conf };
+    // SAFETY: as above.
+    unsafe { Server::from_raw(main) }
 }
 
 /// The text of `Server:` (`ap_get_server_banner`).
