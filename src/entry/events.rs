@@ -183,6 +183,7 @@ fn select_vhost(state: &ConnState, ssl: &SslRef, name: Option<&str>) {
     log!(conn, Debug, "AH02043: SSL virtual host for servername {name} found");
     let server = slot.get();
     state.shared.set_server(server);
+    state.wire.trace_if_logged(server);
     if let Some(vhost) = Vhost::of(server) {
         apply(state, ssl, vhost);
     }

@@ -13,7 +13,9 @@ use crate::apr::brigade::Bucket;
 use crate::apr::{Block, Brigade, Kind, Status};
 use crate::httpd::conn::ConnSlot;
 use crate::httpd::filter::{FilterSlot, ReadRequest};
-use crate::httpd::{Conn, Filter};
+use crate::httpd::log::{LogTarget, log};
+use crate::httpd::{Conn, Filter, Level, Server};
+use crate::io::dump;
 use crate::io::output::{RECORD, RECORD_OVERHEAD};
 use crate::ossl::bio::{Io, Transport};
 use std::cell::Cell;
@@ -57,6 +59,8 @@ pub struct Wire {
     urgent: Cell<bool>,
     ended: Cell<bool>,
     status: Cell<Status>,
+    /// Transfers are logged (`LogLevel ssl:trace4`).
+    traced: Cell<bool>,
     delivered: Cell<bool>,
 }
 
@@ -81,6 +85,7 @@ impl Wire {
             urgent: Cell::new(true),
             ended: Cell::new(false),
             status: Cell::new(Status::SUCCESS),
+            traced: Cell::new(conn.logs(Level::Trace4)),
             delivered: Cell::new(false),
         }))
     }
@@ -250,6 +255,45 @@ impl Wire {
         Ok(!arrived.is_empty())
     }
 
+    /// Another vhost's log level is in force.
+    pub fn trace_if_logged(&self, server: Server<'_>) {
+        self.traced.set(server.logs(Level::Trace4));
+    }
+
+    /// Logs a transfer, and its bytes at trace7.
+    fn trace(&self, verb: &str, preposition: &str, bytes: &[u8], asked: usize) {
+        let conn = self.conn.get();
+        let (done, bio, memory) = (bytes.len(), std::ptr::from_ref(self).addr(), bytes.as_ptr().addr());
+        let dumped = conn.logs(Level::Trace7);
+        let follows = if dumped { " (BIO dump follows)" } else { "" };
+        log!(
+            conn,
+            Trace4,
+            "OpenSSL: {verb} {done}/{asked} bytes {preposition} BIO#{bio:x} [mem: {memory:x}]{follows}"
+        );
+        if dumped {
+            for line in dump::lines(bytes) {
+                log!(conn, Trace7, "{line}");
+            }
+        }
+    }
+
+    fn trace_read(&self, outcome: &Result<Io, Status>, into: &[MaybeUninit<u8>]) {
+        if let Ok(Io::Done(count)) = outcome {
+            // SAFETY: the read has just filled so many bytes.
+            let bytes = unsafe { into[..*count].assume_init_ref() };
+            self.trace("read", "from", bytes, into.len());
+        } else {
+            let bio = std::ptr::from_ref(self).addr();
+            log!(
+                self.conn.get(),
+                Trace4,
+                "OpenSSL: I/O error, {} bytes expected to read on BIO#{bio:x}",
+                into.len()
+            );
+        }
+    }
+
     /// [`Transport::read`] with the brigade in hand.
     fn read_from(&self, arrived: &mut Brigade<'_>, into: &mut [MaybeUninit<u8>]) -> Result<Io, Status> {
         loop {
@@ -289,6 +333,9 @@ impl Transport for Rc<Wire> {
         let Some(mut arrived) = self.arrived.take() else { return Io::Failed };
         let outcome = self.read_from(&mut arrived, into);
         self.arrived.set(Some(arrived));
+        if self.traced.get() {
+            self.trace_read(&outcome, into);
+        }
         outcome.unwrap_or_else(|status| {
             self.status.set(status);
             self.ended.set(true);
@@ -297,6 +344,9 @@ impl Transport for Rc<Wire> {
     }
 
     fn write(&self, bytes: &[u8]) -> Io {
+        if self.traced.get() {
+            self.trace("write", "to", bytes, bytes.len());
+        }
         let mut block = self.block.take();
         let mut rest = bytes;
         loop {
