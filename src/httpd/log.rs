@@ -79,77 +79,28 @@ pub trait LogTarget {
 
 const FORMAT: &CStr = c"%s";
 
-impl LogTarget for Server<'_> {
-    fn logs(&self, level: Level) -> bool {
-        // SAFETY: reads the log configuration of a live server.
-        unsafe { sys::shim_server_logs(self.as_ptr(), module_index(), level as c_int) != 0 }
-    }
+/// Connects a handle with httpd's functions that ask for its level and write.
+macro_rules! log_target {
+    ($handle:ident, $logs:ident, $write:ident) => {
+        impl LogTarget for $handle<'_> {
+            fn logs(&self, level: Level) -> bool {
+                // SAFETY: reads the log configuration of a live record.
+                unsafe { sys::$logs(self.as_ptr(), module_index(), level as c_int) != 0 }
+            }
 
-    fn write(&self, file: &CStr, line: c_int, level: Level, status: Status, text: &CStr) {
-        let (index, level) = (module_index(), level as c_int);
-        // SAFETY: the format takes one C string, which is given; the server is alive.
-        unsafe {
-            sys::ap_log_error_(
-                file.as_ptr(),
-                line,
-                index,
-                level,
-                status.0,
-                self.as_ptr(),
-                FORMAT.as_ptr(),
-                text.as_ptr(),
-            );
+            fn write(&self, file: &CStr, line: c_int, level: Level, status: Status, text: &CStr) {
+                let (file, format, text) = (file.as_ptr(), FORMAT.as_ptr(), text.as_ptr());
+                let (index, level, record) = (module_index(), level as c_int, self.as_ptr());
+                // SAFETY: the format takes one C string, which is given; the record is alive.
+                unsafe { sys::$write(file, line, index, level, status.0, record, format, text) };
+            }
         }
-    }
+    };
 }
 
-impl LogTarget for Conn<'_> {
-    fn logs(&self, level: Level) -> bool {
-        // SAFETY: reads the log configuration of a live connection.
-        unsafe { sys::shim_connection_logs(self.as_ptr(), module_index(), level as c_int) != 0 }
-    }
-
-    fn write(&self, file: &CStr, line: c_int, level: Level, status: Status, text: &CStr) {
-        let (index, level) = (module_index(), level as c_int);
-        // SAFETY: the format takes one C string, which is given; the connection is alive.
-        unsafe {
-            sys::ap_log_cerror_(
-                file.as_ptr(),
-                line,
-                index,
-                level,
-                status.0,
-                self.as_ptr(),
-                FORMAT.as_ptr(),
-                text.as_ptr(),
-            );
-        }
-    }
-}
-
-impl LogTarget for Request<'_> {
-    fn logs(&self, level: Level) -> bool {
-        // SAFETY: reads the log configuration of a live request.
-        unsafe { sys::shim_request_logs(self.as_ptr(), module_index(), level as c_int) != 0 }
-    }
-
-    fn write(&self, file: &CStr, line: c_int, level: Level, status: Status, text: &CStr) {
-        let (index, level) = (module_index(), level as c_int);
-        // SAFETY: the format takes one C string, which is given; the request is alive.
-        unsafe {
-            sys::ap_log_rerror_(
-                file.as_ptr(),
-                line,
-                index,
-                level,
-                status.0,
-                self.as_ptr(),
-                FORMAT.as_ptr(),
-                text.as_ptr(),
-            );
-        }
-    }
-}
+log_target!(Server, shim_server_logs, ap_log_error_);
+log_target!(Conn, shim_connection_logs, ap_log_cerror_);
+log_target!(Request, shim_request_logs, ap_log_rerror_);
 
 /// Logs without any server: for the panic boundary.
 pub fn log_anywhere(message: &str) {
