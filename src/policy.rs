@@ -1,4 +1,5 @@
-//! Verdicts: who may be served under which vhost's terms.
+//! Verdicts: who may be served under which vhost's terms, and what a client offers.
 
+pub mod alpn;
 pub mod identity;
 pub mod vhost;
