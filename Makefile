@@ -4,6 +4,8 @@ APXS     ?= apxs
 CARGO    ?= cargo
 DESTDIR  ?=
 MPM      ?= event
+# How long `fuzz` runs each target.
+FUZZ_SECONDS ?= 20
 
 BUILT    := $(CURDIR)/target/release/mod_ssl_rs.so
 # The object httpd loads holds the module record alone; this is the rest.
@@ -19,7 +21,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help prerequisites test-prerequisites build check unit t t-all test parity run stop bench install uninstall \
-        certificates clean
+        certificates fuzz clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +52,7 @@ stop: ## stop it
 
 check: ## format, layers, SAFETY notes, lints, undefined symbols
 	@$(CARGO) fmt --check
+	@rustfmt --check --edition 2024 fuzz/fuzz_targets/*.rs
 	@tools/check-layers
 	@tools/check-safety
 	@$(CARGO) clippy --quiet --all-targets -- -D warnings
@@ -69,6 +72,9 @@ test: test-prerequisites check unit t ## prerequisites, check, unit and t: all t
 
 parity: ## the tests with a real httpd, against the distribution's module
 	@tools/run-tests "$(STOCK)" $(TESTS)
+
+fuzz: ## the fuzz targets, a while each (FUZZ_SECONDS=20, TARGETS="handshake ..."); needs cargo-fuzz
+	@tools/fuzz $(FUZZ_SECONDS) $(TARGETS)
 
 bench: $(BUILT) ## compare with the distribution's module: CPU per handshake, request and gigabyte, memory (BENCH_ARGS=...)
 	@bench/run "$(MODULE)" "$(or $(REFERENCE),$(STOCK))" $(BENCH_ARGS)

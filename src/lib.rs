@@ -29,3 +29,8 @@ pub mod vars;
 // L3: what C calls.
 #[expect(unsafe_code, reason = "turns C's pointers into handles")]
 pub mod entry;
+
+// Outside the layers.
+/// What the fuzz targets call.
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;

@@ -17,15 +17,16 @@
 
 include!(concat!(env!("OUT_DIR"), "/httpd.rs"));
 
-// Stand-ins for httpd's functions, which end a test that reaches one.
-#[cfg(test)]
+// Stand-ins for httpd's functions, which end a test or a fuzz target that
+// reaches one.
+#[cfg(any(test, fuzzing))]
 #[link(name = "mod_ssl_host", kind = "static")]
 unsafe extern "C" {}
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 #[link(name = "apr-1")]
 unsafe extern "C" {}
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 #[link(name = "aprutil-1")]
 unsafe extern "C" {}

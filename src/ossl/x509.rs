@@ -91,6 +91,7 @@ fn print_name(name: &X509NameRef, flags: c_ulong) -> Vec<u8> {
     let Some(printed) = Printed::new() else { return Vec::new() };
     // SAFETY: BIO and name are alive.
     unsafe { ffi::X509_NAME_print_ex(printed.0, name.as_ptr(), 0, flags) };
+    error::clear();
     printed.into_bytes()
 }
 
@@ -125,22 +126,21 @@ pub fn attributes(name: &X509NameRef) -> impl Iterator<Item = (Nid, Vec<u8>)> + 
         .map(|entry| (entry.object().nid(), print_string(entry.data().as_ptr(), ESC_CTRL | UTF8_CONVERT)))
 }
 
-/// A time as the library prints it, or what it prints of a malformed one.
+/// A time as the library prints it, or what it prints of a malformed one: `Bad time value`.
 #[must_use]
 pub fn time(time: &Asn1TimeRef) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::new();
-    if write!(text, "{time}").is_err() {
-        error::clear();
-        text = "Bad time value".to_owned();
-    }
-    text
+    let Some(printed) = Printed::new() else { return String::new() };
+    // SAFETY: BIO and time are alive.
+    unsafe { o::ASN1_TIME_print(printed.0, time.as_ptr()) };
+    error::clear();
+    String::from_utf8_lossy(&printed.into_bytes()).into_owned()
 }
 
 fn print_string(string: *const o::ASN1_STRING, flags: c_ulong) -> Vec<u8> {
     let Some(printed) = Printed::new() else { return Vec::new() };
     // SAFETY: BIO and string are alive.
     unsafe { ffi::ASN1_STRING_print_ex(printed.0, string, flags) };
+    error::clear();
     printed.into_bytes()
 }
 
@@ -268,6 +268,8 @@ pub fn basic_constraints(certificate: &X509Ref) -> (bool, Option<i64>) {
     let flags = unsafe { ffi::X509_get_extension_flags(certificate.as_ptr()) };
     // SAFETY: the certificate is alive.
     let length = unsafe { ffi::X509_get_pathlen(certificate.as_ptr()) };
+    // The first look at a certificate is a look at all of its extensions, which may be malformed.
+    error::clear();
     (flags & EXFLAG_CA != 0, (length >= 0).then_some(length))
 }
 
@@ -458,6 +460,42 @@ mod tests {
         ] {
             assert_eq!(serial(&certificate(hex, negative)), text);
         }
+    }
+
+    #[test]
+    fn times() {
+        let certificate = certificate("1", false);
+        assert_eq!(time(certificate.not_before()), "Jan  1 00:00:00 1970 GMT");
+        // A time that is none: February has no 30th.
+        let mut der = certificate.to_der().unwrap();
+        let at = der.windows(13).position(|bytes| bytes == b"700101000000Z").unwrap();
+        der[at..at + 6].copy_from_slice(b"700230");
+        let certificate = X509::from_der(&der).unwrap();
+        assert_eq!(time(certificate.not_before()), "Bad time value");
+        assert!(error::drain().is_empty());
+    }
+
+    #[test]
+    fn malformed_parts_leave_no_error_behind() {
+        let sound = certificate("1", false).to_der().unwrap();
+        let broken = |part: &[u8], at: usize, value: u8| {
+            let mut der = sound.clone();
+            let start = der.windows(part.len()).position(|bytes| bytes == part).unwrap();
+            der[start + at] = value;
+            X509::from_der(&der).unwrap()
+        };
+        error::clear();
+        // BasicConstraints that are no SEQUENCE.
+        let certificate = broken(b"\x30\x06\x01\x01\xff\x02\x01\x03", 0, 0x04);
+        assert_eq!(basic_constraints(&certificate), (false, None));
+        assert!(error::drain().is_empty());
+        // An odd number of bytes as a BMPString: components, names and messages have no text for it.
+        let certificate = broken(b"\x0c\x05#hash", 0, 0x1e);
+        let unit = components(certificate.subject_name(), Nid::ORGANIZATIONALUNITNAME, false).nth(1);
+        assert_eq!(unit, Some(Vec::new()));
+        assert!(error::drain().is_empty());
+        let _ = name(certificate.subject_name());
+        assert!(error::drain().is_empty());
     }
 
     #[test]

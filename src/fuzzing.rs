@@ -1,0 +1,31 @@
+//! One function for each target of `fuzz/`: hands bytes that somebody else
+//! chose to the code that reads them, and asserts what must hold whatever
+//! they are. Also run as a unit test over the checked-in corpora.
+//!
+//! Each says whether its input was good, so that a corpus can be told from
+//! one that never gets behind the first check.
+
+mod credentials;
+mod directives;
+mod handshake;
+mod hello;
+mod session;
+#[cfg(test)]
+mod tests;
+mod variables;
+
+use crate::ossl::error;
+
+pub use credentials::{certificate_text, credentials};
+pub use directives::{directive_words, options_line, protocol_line};
+pub use handshake::handshake;
+pub use hello::{alpn_offer, server_name};
+pub use session::{session_binding, session_der};
+pub use variables::variable_name;
+
+/// The error queue must be empty behind `place`: `SSL_get_error` takes what is
+/// left in it for the reason why the next call on any connection has stopped.
+fn nothing_queued(place: &str) {
+    let left = error::drain();
+    assert!(left.is_empty(), "{place} leaves errors in the queue: {left:?}");
+}
