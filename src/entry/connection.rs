@@ -40,6 +40,8 @@ pub struct ConnState {
     pub staged: Cell<Option<Block>>,
     /// Why no more can be read, once that is so; the reason was logged.
     pub failed: Cell<Option<Status>>,
+    /// Messages without data since the last that had some.
+    pub silent: Cell<u32>,
     /// The last read filled all the room there was.
     pub bulk: Cell<bool>,
     /// What remains of the made-up request after plain HTTP was spoken.
@@ -69,6 +71,7 @@ impl ConnState {
             plaintext: Cell::new(Some(plaintext)),
             staged: Cell::new(None),
             failed: Cell::new(None),
+            silent: Cell::new(0),
             bulk: Cell::new(false),
             plain_http: Cell::new(None),
             shared: Shared::new(conn.base_server()),

@@ -145,7 +145,6 @@ fn decrypt(state: &ConnState, ssl: &Ssl, wanted: usize, block: bool) -> Result<B
     state.wire.wait(waiting);
     state.wire.took_delivery();
     let mut data = Block::new(wanted);
-    let mut silent = 0;
     loop {
         let limit = wanted - data.len();
         match data.fill(limit, |spare| ssl.read(spare)) {
@@ -165,8 +164,8 @@ fn decrypt(state: &ConnState, ssl: &Ssl, wanted: usize, block: bool) -> Result<B
                     }
                     return Err(Status::EAGAIN);
                 }
-                silent += 1;
-                if silent > SILENT_MESSAGES {
+                state.silent.set(state.silent.get() + 1);
+                if state.silent.get() > SILENT_MESSAGES {
                     return Err(too_silent(state));
                 }
             }
@@ -180,6 +179,7 @@ fn decrypt(state: &ConnState, ssl: &Ssl, wanted: usize, block: bool) -> Result<B
             }
         }
     }
+    state.silent.set(0);
     // Whoever keeps a few bytes must not keep a whole block.
     Ok(data.shrunk())
 }
