@@ -121,10 +121,10 @@ impl ConnState {
         next.is_some()
     }
 
-    /// Ends the TLS part and frees what belongs to it.
+    /// Ends the TLS part and frees what belongs to it. What requests may know
+    /// of it stays: the last of them is logged later.
     pub fn end(&self) {
         self.move_on(Event::End);
-        self.shared.end();
         let ssl = self.ssl.borrow_mut().take();
         if let Some(ssl) = ssl {
             // Without this mark OpenSSL would throw the session out of the cache.

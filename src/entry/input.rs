@@ -143,7 +143,7 @@ fn decrypt(state: &ConnState, ssl: &Ssl, wanted: usize, block: bool) -> Result<B
     }
     let waiting = if block { Waiting::Block } else { Waiting::Try };
     state.wire.wait(waiting);
-    state.wire.took_delivery();
+    state.wire.was_starved();
     let mut data = Block::new(wanted);
     loop {
         let limit = wanted - data.len();
@@ -158,7 +158,7 @@ fn decrypt(state: &ConnState, ssl: &Ssl, wanted: usize, block: bool) -> Result<B
                 // Something arrived that carries no data for us (a ticket, a
                 // key update): what follows may be here already, where the
                 // MPM cannot see it.
-                if !state.wire.took_delivery() && !state.wire.has_arrived() {
+                if state.wire.was_starved() {
                     if block {
                         continue;
                     }
