@@ -147,7 +147,7 @@ impl Block {
     /// larger.
     #[must_use]
     pub fn shrunk(self) -> Self {
-        if self.len >= self.capacity / 2 {
+        if self.len >= self.capacity / 4 {
             return self;
         }
         let capacity = self.len.max(16);
@@ -296,8 +296,8 @@ mod tests {
         let block = block.shrunk();
         assert_eq!((block.as_slice(), block.room()), (&b"abc"[..], 13));
         let mut full = Block::new(SMALL);
-        full.append(&[1; SMALL / 2]);
-        assert_eq!(full.shrunk().room(), SMALL / 2);
+        full.append(&[1; SMALL / 4]);
+        assert_eq!(full.shrunk().room(), SMALL - SMALL / 4);
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub struct ConnState {
     pub staged: Cell<Option<Block>>,
     /// Why no more can be read, once that is so; the reason was logged.
     pub failed: Cell<Option<Status>>,
+    /// Messages without data since the last that had some.
+    pub silent: Cell<u32>,
     /// The last read filled all the room there was.
     pub bulk: Cell<bool>,
     /// What remains of the made-up request after plain HTTP was spoken.
@@ -69,6 +71,7 @@ impl ConnState {
             plaintext: Cell::new(Some(plaintext)),
             staged: Cell::new(None),
             failed: Cell::new(None),
+            silent: Cell::new(0),
             bulk: Cell::new(false),
             plain_http: Cell::new(None),
             shared: Shared::new(conn.base_server()),
@@ -118,10 +121,10 @@ impl ConnState {
         next.is_some()
     }
 
-    /// Ends the TLS part and frees what belongs to it.
+    /// Ends the TLS part and frees what belongs to it. What requests may know
+    /// of it stays: the last of them is logged later.
     pub fn end(&self) {
         self.move_on(Event::End);
-        self.shared.end();
         let ssl = self.ssl.borrow_mut().take();
         if let Some(ssl) = ssl {
             // Without this mark OpenSSL would throw the session out of the cache.

@@ -113,6 +113,7 @@ pub fn abort(state: &ConnState) {
         conn.id()
     );
     state.end();
+    state.shared.end();
     state.wire.discard();
     conn.abort();
 }
@@ -121,6 +122,7 @@ pub fn abort(state: &ConnState) {
 /// request with a page that says what went wrong.
 fn speak_plain_http(state: &ConnState) {
     state.end();
+    state.shared.end();
     state.wire.discard();
     state.conn().close_after_request();
     state.plain_http.set(Some(MadeUpRequest::Line));

@@ -143,9 +143,8 @@ fn decrypt(state: &ConnState, ssl: &Ssl, wanted: usize, block: bool) -> Result<B
     }
     let waiting = if block { Waiting::Block } else { Waiting::Try };
     state.wire.wait(waiting);
-    state.wire.took_delivery();
+    state.wire.was_starved();
     let mut data = Block::new(wanted);
-    let mut silent = 0;
     loop {
         let limit = wanted - data.len();
         match data.fill(limit, |spare| ssl.read(spare)) {
@@ -159,14 +158,14 @@ fn decrypt(state: &ConnState, ssl: &Ssl, wanted: usize, block: bool) -> Result<B
                 // Something arrived that carries no data for us (a ticket, a
                 // key update): what follows may be here already, where the
                 // MPM cannot see it.
-                if !state.wire.took_delivery() && !state.wire.has_arrived() {
+                if state.wire.was_starved() {
                     if block {
                         continue;
                     }
                     return Err(Status::EAGAIN);
                 }
-                silent += 1;
-                if silent > SILENT_MESSAGES {
+                state.silent.set(state.silent.get() + 1);
+                if state.silent.get() > SILENT_MESSAGES {
                     return Err(too_silent(state));
                 }
             }
@@ -180,6 +179,7 @@ fn decrypt(state: &ConnState, ssl: &Ssl, wanted: usize, block: bool) -> Result<B
             }
         }
     }
+    state.silent.set(0);
     // Whoever keeps a few bytes must not keep a whole block.
     Ok(data.shrunk())
 }

@@ -62,6 +62,7 @@ fn without_tls(state: &ConnState, filter: Filter<'_>, brigade: &mut Brigade<'_>)
 fn close_early(state: &ConnState, filter: Filter<'_>, brigade: &mut Brigade<'_>) -> Status {
     if brigade.kinds().any(|kind| kind == Kind::EndOfConnection) {
         state.end();
+        state.shared.end();
         state.wire.discard();
     }
     filter.pass_next(brigade)
@@ -132,7 +133,10 @@ impl<'s> Writer<'s> {
         let conn = self.state.conn();
         let passed = self.state.wire.pass();
         if let Err(status) = passed.ok() {
-            log!(conn, Info, status => "AH01993: SSL output filter write failed.");
+            // Whether close_notify arrives is nobody's concern.
+            if self.state.phase().carries_data() {
+                log!(conn, Info, status => "AH01993: SSL output filter write failed.");
+            }
             return Err(status);
         }
         // A write that went well on a connection given up meanwhile did not.
@@ -231,10 +235,11 @@ impl<'s> Writer<'s> {
     fn encrypt_full(&mut self) -> Result<(), Status> {
         let Some(mut staged) = self.staged.take() else { return Ok(()) };
         let full = staged.len() - staged.len() % RECORD;
-        let encrypted = self.encrypt(&staged.as_slice()[..full]);
+        let sealed = self.seal(&staged.as_slice()[..full]);
         staged.drop_front(full);
-        self.staged = Some(staged);
-        encrypted
+        // While a slow reader is waited for, no large block is held twice.
+        self.staged = Some(if self.is_full() { staged.shrunk() } else { staged });
+        sealed.and_then(|()| self.pass_when_full())
     }
 
     fn encrypt_staged(&mut self) -> Result<(), Status> {
@@ -246,10 +251,15 @@ impl<'s> Writer<'s> {
 
     /// Encrypts; passes on when enough has come together.
     fn encrypt(&mut self, bytes: &[u8]) -> Result<(), Status> {
-        let wire = &self.state.wire;
+        self.seal(bytes)?;
+        self.pass_when_full()
+    }
+
+    /// Encrypts.
+    fn seal(&mut self, bytes: &[u8]) -> Result<(), Status> {
         let total = self.expected.max(bytes.len()).min(BATCH);
         self.expected = self.expected.saturating_sub(bytes.len());
-        wire.expect(output::sealed_size(bytes.len()), output::sealed_size(total));
+        self.state.wire.expect(output::sealed_size(bytes.len()), output::sealed_size(total));
         let mut rest = bytes;
         while !rest.is_empty() {
             match self.ssl.write(rest) {
@@ -257,10 +267,16 @@ impl<'s> Writer<'s> {
                 Err(stopped) => return Err(self.stop(stopped)),
             }
         }
-        if wire.collected() + RECORD > BATCH {
-            self.pass()?;
-        }
         Ok(())
+    }
+
+    /// Whether another record might be too much for one pass.
+    fn is_full(&self) -> bool {
+        self.state.wire.collected() + RECORD > BATCH
+    }
+
+    fn pass_when_full(&mut self) -> Result<(), Status> {
+        if self.is_full() { self.pass() } else { Ok(()) }
     }
 
     /// The source of the data failed in the middle of a response. Nobody can

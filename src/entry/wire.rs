@@ -61,7 +61,8 @@ pub struct Wire {
     status: Cell<Status>,
     /// Transfers are logged (`LogLevel ssl:trace4`).
     traced: Cell<bool>,
-    delivered: Cell<bool>,
+    /// The last read found that there was nothing to be had.
+    starved: Cell<bool>,
 }
 
 impl Wire {
@@ -86,7 +87,7 @@ impl Wire {
             ended: Cell::new(false),
             status: Cell::new(Status::SUCCESS),
             traced: Cell::new(conn.logs(Level::Trace4)),
-            delivered: Cell::new(false),
+            starved: Cell::new(false),
         }))
     }
 
@@ -106,9 +107,11 @@ impl Wire {
         self.status.get()
     }
 
-    /// Whether a read brought ciphertext since the last call of this function.
-    pub fn took_delivery(&self) -> bool {
-        self.delivered.replace(false)
+    /// Whether a read found nothing to be had since the last call of this
+    /// function. Without that, OpenSSL may still hold a record that it has not
+    /// looked at.
+    pub fn was_starved(&self) -> bool {
+        self.starved.replace(false)
     }
 
     /// Whether ciphertext has arrived that OpenSSL has not taken.
@@ -299,7 +302,6 @@ impl Wire {
         loop {
             let count = self.take_arrived(arrived, into)?;
             if count > 0 {
-                self.delivered.set(true);
                 return Ok(Io::Done(count));
             }
             if self.ended.get() {
@@ -322,6 +324,7 @@ impl Wire {
                 }
             }
             self.status.set(Status::EAGAIN);
+            self.starved.set(true);
             return Ok(Io::WouldBlock);
         }
     }

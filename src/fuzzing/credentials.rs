@@ -75,7 +75,9 @@ pub fn certificate_text(data: &[u8]) -> bool {
 fn check_fields(certificate: &X509Ref) {
     let serial = x509::serial(certificate);
     let digits = serial.strip_prefix('-').unwrap_or(&serial);
-    assert!(digits.len() % 2 == 0 && digits.bytes().all(|digit| b"0123456789ABCDEF".contains(&digit)));
+    assert!(
+        digits.len().is_multiple_of(2) && digits.bytes().all(|digit| b"0123456789ABCDEF".contains(&digit))
+    );
     nothing_queued("serial");
     for time in [certificate.not_before(), certificate.not_after()] {
         let text = x509::time(time);

@@ -76,7 +76,7 @@ pub fn options_line(data: &[u8]) -> bool {
             assert_eq!(option(&word), None);
             return false;
         }
-        expected = words.iter().fold(expected, apply_word);
+        expected = words.iter().fold(expected, |set, word| apply_word(set, word));
     }
     let inward = sections.iter().copied().reduce(Options::merge).unwrap_or_default();
     let outward = sections.into_iter().rev().reduce(|inner, outer| Options::merge(outer, inner));
@@ -86,7 +86,7 @@ pub fn options_line(data: &[u8]) -> bool {
     true
 }
 
-fn apply_word(set: OptionSet, full: &String) -> OptionSet {
+fn apply_word(set: OptionSet, full: &str) -> OptionSet {
     let (sign, word) = full.split_at_checked(1).unwrap_or(("", full));
     match sign {
         "+" => set | option(word).expect("a word that was accepted"),

@@ -4,7 +4,7 @@
 //! privileges are dropped, and readable by its owner alone.
 
 use super::Failed;
-use super::fatal;
+use crate::apr::Status;
 use crate::httpd::Server;
 use crate::httpd::log::log;
 use std::ffi::CStr;
@@ -39,12 +39,9 @@ pub fn open(main: Server<'_>) -> Result<Option<Arc<KeyLog>>, Failed> {
             Ok(Some(Arc::new(KeyLog(file))))
         }
         Err(error) => {
-            log!(
-                main,
-                Notice,
-                "AH10226: Could not open log file '{shown}' configured via SSLKEYLOGFILE ({error})"
-            );
-            fatal(main, main)
+            let status = Status(error.raw_os_error().unwrap_or(libc::EIO));
+            log!(main, Notice, status => "AH10226: Could not open log file '{shown}' configured via SSLKEYLOGFILE");
+            Err(Failed)
         }
     }
 }
