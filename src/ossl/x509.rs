@@ -476,6 +476,18 @@ mod tests {
     }
 
     #[test]
+    fn a_malformed_extension_leaves_no_error_behind() {
+        let mut der = certificate("1", false).to_der().unwrap();
+        // The contents of BasicConstraints: a SEQUENCE of TRUE and 3.
+        let at = der.windows(8).position(|bytes| bytes == b"\x30\x06\x01\x01\xff\x02\x01\x03").unwrap();
+        der[at] = 0x04;
+        let certificate = X509::from_der(&der).unwrap();
+        error::clear();
+        assert_eq!(basic_constraints(&certificate), (false, None));
+        assert!(error::drain().is_empty());
+    }
+
+    #[test]
     fn the_rest() {
         let certificate = certificate("1", false);
         assert_eq!(version(&certificate), 3);
