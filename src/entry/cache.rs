@@ -10,6 +10,7 @@ use crate::httpd::{Level, Request};
 use crate::ossl::session::{Session, SessionRef};
 use std::ffi::{CStr, c_int};
 use std::fmt::Write as _;
+use std::mem::MaybeUninit;
 use zeroize::Zeroize;
 
 /// The largest session that is stored, in bytes of DER.
@@ -81,13 +82,16 @@ impl SessionStore {
 
     /// Finds a session.
     pub fn find(&self, server: Server<'_>, pool: Pool<'_>, id: &[u8]) -> Option<Session> {
-        let mut buffer = [0_u8; LARGEST];
+        let mut buffer = [const { MaybeUninit::uninit() }; LARGEST];
         let found = pool
             .scratch(|scratch| self.locked(server, || self.cache.retrieve(server, id, &mut buffer, scratch)))
             .unwrap_or(Err(Status::EGENERAL));
-        let session = found.ok().and_then(|len| Session::from_der(&buffer[..len]));
-        // The master secret of the session was in there.
-        buffer.zeroize();
+        let session = found.ok().and_then(|der| {
+            let session = Session::from_der(der);
+            // The master secret of the session is in there.
+            der.zeroize();
+            session
+        });
         match session {
             Some(_) => trace(server, "GET", "FOUND", id, "", "reuse"),
             None => trace(server, "GET", "MISSED", id, "", "renewal"),

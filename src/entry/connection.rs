@@ -5,7 +5,7 @@
 //! [`Shared`] alone.
 
 use super::module;
-use super::shared::Shared;
+use super::shared::{Shared, ShutdownType};
 use super::vhost::Vhost;
 use super::wire::Wire;
 use crate::apr::{Block, Brigade, Status};
@@ -44,6 +44,8 @@ pub struct ConnState {
     pub silent: Cell<u32>,
     /// The last read filled all the room there was.
     pub bulk: Cell<bool>,
+    /// The kernel holds the last segment back until the FIN.
+    held: Cell<bool>,
     /// What remains of the made-up request after plain HTTP was spoken.
     pub plain_http: Cell<Option<MadeUpRequest>>,
     /// What requests may see, in any thread.
@@ -73,6 +75,7 @@ impl ConnState {
             failed: Cell::new(None),
             silent: Cell::new(0),
             bulk: Cell::new(false),
+            held: Cell::new(false),
             plain_http: Cell::new(None),
             shared: Shared::new(conn.base_server()),
         }
@@ -131,6 +134,15 @@ impl ConnState {
             ssl.set_quiet_end();
         }
         self.staged.set(None);
+    }
+
+    /// Lets what is written from now on share its last segment with the FIN,
+    /// when the connection `ends` now and the peer is not waited for before.
+    pub fn hold_for_fin_if(&self, ends: bool) {
+        let waits = self.shared.shutdown() == ShutdownType::Accurate;
+        if ends && !waits && !self.held.replace(true) {
+            self.conn().hold_for_fin();
+        }
     }
 
     /// The vhost whose TLS parameters are in force.

@@ -37,7 +37,7 @@ pub fn write(state: &ConnState, filter: Filter<'_>, brigade: &mut Brigade<'_>) -
         brigade.clear();
         return status;
     }
-    if writer.request_ended && !conn.is_aborted() && !state.has_input(&ssl) {
+    if writer.request_ended && !conn.is_aborted() && !conn.is_closing() && !state.has_input(&ssl) {
         // The response is complete. It leaves now rather than after the MPM
         // has looked for another request, so that the next request of a quick
         // client is here when it looks.
@@ -98,7 +98,11 @@ impl<'s> Writer<'s> {
                 }
                 kind => {
                     self.encrypt_staged()?;
-                    self.request_ended |= kind == Kind::EndOfRequest;
+                    if kind == Kind::EndOfRequest {
+                        self.request_ended = true;
+                        // The end of the last response leaves with close_notify.
+                        self.state.hold_for_fin_if(self.state.conn().is_closing());
+                    }
                     self.forward(brigade);
                 }
             }

@@ -50,6 +50,8 @@ pub fn close(state: &ConnState, ssl: &Ssl) {
     let (id, child) = (state.vhost_id(), conn.id());
     match kind {
         ShutdownType::Standard => {
+            // httpd shuts the socket down next.
+            state.hold_for_fin_if(true);
             log!(
                 conn,
                 Debug,

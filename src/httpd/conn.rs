@@ -172,6 +172,41 @@ impl<'c> Conn<'c> {
         }
     }
 
+    /// Lets the kernel hold back what is written from now on until it fills a
+    /// segment or the socket is shut down (`TCP_CORK`): the last bytes then
+    /// share a segment with the FIN. The kernel waits 200 ms at most.
+    pub fn hold_for_fin(self) {
+        // SAFETY: the connection is alive; its socket is core's.
+        let socket = unsafe { sys::ap_get_conn_socket(self.as_ptr()) };
+        if socket.is_null() {
+            return;
+        }
+        let mut descriptor: c_int = -1;
+        // SAFETY: core gave a socket that lives as long as the connection.
+        let found = Status(unsafe { sys::apr_os_sock_get(&raw mut descriptor, socket) });
+        if !found.is_success() {
+            return;
+        }
+        let on: c_int = 1;
+        // Sockets of another kind refuse it, and lose nothing.
+        // SAFETY: the option's value is the integer that is described by its size.
+        unsafe {
+            libc::setsockopt(
+                descriptor,
+                libc::IPPROTO_TCP,
+                libc::TCP_CORK,
+                (&raw const on).cast(),
+                size_of::<c_int>() as libc::socklen_t,
+            )
+        };
+    }
+
+    /// Whether the connection ends with the current request.
+    #[must_use]
+    pub fn is_closing(self) -> bool {
+        self.rec().keepalive == sys::AP_CONN_CLOSE
+    }
+
     /// Whether a filter of that name (lower case) is in the output chain.
     #[must_use]
     pub fn has_output_filter(self, name: &CStr) -> bool {

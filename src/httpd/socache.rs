@@ -6,6 +6,7 @@ use crate::apr::pool::{c_string, text_from};
 use crate::apr::{Pool, Status};
 use crate::sys;
 use std::ffi::{CStr, CString, c_char, c_int};
+use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
 /// An instance of a provider.
@@ -118,17 +119,17 @@ impl SharedCache {
         .ok()
     }
 
-    /// Reads an object into `buffer` and gives its length.
+    /// Reads an object into `buffer` and gives the part that it fills.
     ///
     /// # Errors
     /// What the provider gives; `NOTFOUND` for a miss.
-    pub fn retrieve(
+    pub fn retrieve<'b>(
         &self,
         server: Server<'_>,
         id: &[u8],
-        buffer: &mut [u8],
+        buffer: &'b mut [MaybeUninit<u8>],
         pool: Pool<'_>,
-    ) -> Result<usize, Status> {
+    ) -> Result<&'b mut [u8], Status> {
         let Some(retrieve) = self.provider.retrieve else { return Err(Status::ENOTIMPL) };
         let (id_len, mut len) = (length(id.len())?, length(buffer.len())?);
         // SAFETY: the instance is alive; id and buffer are described by their lengths.
@@ -138,13 +139,16 @@ impl SharedCache {
                 server.as_ptr(),
                 id.as_ptr(),
                 id_len,
-                buffer.as_mut_ptr(),
+                buffer.as_mut_ptr().cast(),
                 &raw mut len,
                 pool.as_ptr(),
             )
         })
         .ok()?;
-        Ok((len as usize).min(buffer.len()))
+        let filled = (len as usize).min(buffer.len());
+        // SAFETY: a provider that succeeds has written the number of bytes that it gives, which is never above the
+        // number that it was given.
+        Ok(unsafe { buffer[..filled].assume_init_mut() })
     }
 
     /// Removes an object.

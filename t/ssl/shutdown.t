@@ -1,10 +1,13 @@
 # The three ways to end a connection, as seen on the wire.
 use strict;
 use warnings FATAL => 'all';
+use Socket qw(IPPROTO_TCP);
 use Test::More;
 use lib 'lib', 't/lib';
 use TestHttpd ();
 use TlsClient ();
+
+use constant TCP_INFO => 11;
 
 my $httpd = TestHttpd->start(<<'END');
 MaxKeepAliveRequests 3
@@ -32,6 +35,13 @@ my @table = (
     ['other',      1, qr/AH02001/],
     ['nokeep',     1, qr/AH02001/],
 );
+# The segments with data that a client has received (tcpi_data_segs_in of Linux' TCP_INFO).
+sub segments {
+    my ($client) = @_;
+    my $info = getsockopt $client->socket, IPPROTO_TCP, TCP_INFO or die "TCP_INFO: $!";
+    return unpack 'x152 L', $info;
+}
+
 for my $version ('1.2', '1.3') {
     for my $row (@table) {
         my ($agent, $close_notify, $log) = @$row;
@@ -49,6 +59,18 @@ for my $version ('1.2', '1.3') {
         is $client->end, 'fin', '... an orderly end of the stream';
         is_deeply [grep { $_ } $client->alerts], [], '... no other alert';
         $httpd->wait_for(sub { substr($httpd->error_log, $before) =~ $log }, "$log");
+    }
+
+    # What ends a connection leaves in one segment: the response, close_notify and the FIN. One more held the handshake;
+    # TLS 1.3 has the tickets in the last one. The distribution's module writes each on its own.
+    SKIP: {
+        skip 'the distribution writes piece by piece', 2 if TestHttpd::stock();
+        my $client = TlsClient->new(port => $httpd->port, version => $version)->handshake;
+        my $before = segments($client);
+        $client->get('/1k.bin', Connection => 'close');
+        $client->receive_all;
+        is segments($client) - $before, 1, "TLS $version: the end in one segment";
+        is $client->got_close_notify, 1, '... with close_notify in it';
     }
 
     # The type is that of the first request, and stays.
