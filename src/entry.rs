@@ -10,6 +10,7 @@ pub mod directives;
 pub mod events;
 pub mod filters;
 pub mod handshake;
+pub mod identities;
 pub mod input;
 pub mod lifecycle;
 pub mod module;

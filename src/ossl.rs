@@ -8,6 +8,7 @@ pub mod conf_cmd;
 pub mod ctx;
 pub mod error;
 mod ffi;
+pub mod identity;
 pub mod lib;
 pub mod load;
 pub mod params;

@@ -5,7 +5,7 @@ use super::protocol::Protocols;
 use std::path::PathBuf;
 
 /// `SSLEngine`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Engine {
     /// TLS.
     On,
@@ -25,7 +25,7 @@ impl Engine {
 }
 
 /// One `SSLOpenSSLConfCmd`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ConfCmd {
     /// The command.
     pub name: String,
@@ -34,7 +34,7 @@ pub struct ConfCmd {
 }
 
 /// The values of a server; `None`: no line says so.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "each field is the directive of its name")]
 pub struct ServerConfig {
     pub engine: Option<Engine>,
@@ -78,6 +78,31 @@ impl ServerConfig {
             strict_sni_vhost_check: own.strict_sni_vhost_check.or(base.strict_sni_vhost_check),
             openssl_conf_cmds: base.openssl_conf_cmds.iter().chain(&own.openssl_conf_cmds).cloned().collect(),
         }
+    }
+
+    /// The part of the values that a context is made of: servers for which it
+    /// is equal share one. Certificates and keys are put on each connection,
+    /// unless commands of the library put them into the context.
+    #[must_use]
+    pub fn context_key(&self) -> Self {
+        let mut key = self.clone();
+        key.engine = None;
+        key.strict_sni_vhost_check = None;
+        if !self.has_certificate_commands() {
+            key.certificate_files.clear();
+            key.certificate_key_files.clear();
+            key.certificate_chain_file = None;
+        }
+        key
+    }
+
+    /// Whether `SSLOpenSSLConfCmd` loads certificates or keys.
+    #[must_use]
+    pub fn has_certificate_commands(&self) -> bool {
+        let loads = |cmd: &ConfCmd| {
+            ["Certificate", "PrivateKey"].iter().any(|name| cmd.name.eq_ignore_ascii_case(name))
+        };
+        self.openssl_conf_cmds.iter().any(loads)
     }
 
     /// Whether TLS is on: by `SSLEngine`, or without such a line because the
@@ -125,6 +150,37 @@ mod tests {
         assert_eq!(merged.openssl_conf_cmds, [cmd("a"), cmd("b")]);
         assert_eq!(ServerConfig::merge(&base, &ServerConfig::default()), base);
         assert_eq!(ServerConfig::merge(&ServerConfig::default(), &base), base);
+    }
+
+    #[test]
+    fn what_a_context_is_made_of() {
+        let with =
+            |name: &str| ServerConfig { openssl_conf_cmds: vec![cmd(name)], ..ServerConfig::default() };
+        for (one, other, shared) in [
+            (
+                ServerConfig::default(),
+                ServerConfig { engine: Some(Engine::On), ..ServerConfig::default() },
+                true,
+            ),
+            (
+                ServerConfig { certificate_files: vec!["a".into()], ..with("Curves") },
+                ServerConfig { certificate_files: vec!["b".into()], ..with("Curves") },
+                true,
+            ),
+            (
+                ServerConfig { certificate_files: vec!["a".into()], ..with("privatekey") },
+                ServerConfig { certificate_files: vec!["b".into()], ..with("privatekey") },
+                false,
+            ),
+            (with("Curves"), with("Options"), false),
+            (
+                ServerConfig { protocol: Some(Protocols::DEFAULT), ..ServerConfig::default() },
+                ServerConfig::default(),
+                false,
+            ),
+        ] {
+            assert_eq!(one.context_key() == other.context_key(), shared, "{one:?} {other:?}");
+        }
     }
 
     #[test]

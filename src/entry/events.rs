@@ -2,7 +2,8 @@
 //! a session may be resumed.
 
 use super::connection::ConnState;
-use super::vhost::{Tls, Vhost};
+use super::report;
+use super::vhost::{Policy, Tls, Vhost};
 use crate::apr::Strings;
 use crate::apr::pool::c_string;
 use crate::httpd::conn::wildcard_matches;
@@ -10,8 +11,8 @@ use crate::httpd::log::{LogTarget, log};
 use crate::httpd::{Conn, Level, Server};
 use crate::io::state::Event;
 use crate::ossl::callback::{
-    AlpnVerdict, ClientHello, HelloVerdict, ServerEvents, SniVerdict, StateChange, TicketStatus,
-    TicketVerdict,
+    AlpnVerdict, CertificateVerdict, ClientHello, HelloVerdict, ServerEvents, SniVerdict, StateChange,
+    TicketStatus, TicketVerdict,
 };
 use crate::ossl::ctx::SslCtxRef;
 use crate::ossl::session::{Binding, Session, SessionRef};
@@ -60,6 +61,11 @@ impl ServerEvents for Events {
         state_of(ssl).map_or(AlpnVerdict::NoAck, |state| negotiate(state, offered))
     }
 
+    fn certificate(&self, ssl: &SslRef) -> CertificateVerdict {
+        let Some(state) = state_of(ssl) else { return CertificateVerdict::Refuse };
+        show_identities(state, ssl)
+    }
+
     fn session_new(&self, ssl: &SslRef, session: &SessionRef) {
         let Some(state) = state_of(ssl) else { return };
         let vhost = state.vhost();
@@ -83,11 +89,11 @@ impl ServerEvents for Events {
     }
 
     fn session_remove(&self, ctx: &SslCtxRef, session: &SessionRef) {
-        let Some(vhost) = ctx.app_data() else { return };
-        // SAFETY: start-up stored the vhost that owns the context.
-        let vhost = unsafe { vhost.cast::<Vhost>().as_ref() };
-        if let Some(store) = vhost.tls.as_ref().and_then(|tls| tls.sessions.as_ref()) {
-            store.remove(vhost.server.get(), session.id());
+        let Some(policy) = ctx.app_data() else { return };
+        // SAFETY: start-up stored the policy that owns the context.
+        let policy = unsafe { policy.cast::<Policy>().as_ref() };
+        if let Some(store) = &policy.sessions {
+            store.remove(policy.server.get(), session.id());
         }
     }
 
@@ -191,18 +197,42 @@ fn select_vhost(state: &ConnState, ssl: &SslRef, name: Option<&str>) {
     conn.show_server(server);
 }
 
+/// Puts the certificates of the vhost in force on the connection.
+fn show_identities(state: &ConnState, ssl: &SslRef) -> CertificateVerdict {
+    let vhost = state.vhost();
+    let Some(tls) = &vhost.tls else { return CertificateVerdict::Refuse };
+    if tls.are_identities_in_context() {
+        return CertificateVerdict::Ready;
+    }
+    // Those of the server that the context was made for, of whatever kind.
+    ssl.clear_identities();
+    for identity in &tls.identities {
+        if let Err(errors) = identity.install(ssl) {
+            let (conn, id) = (state.conn(), &vhost.id);
+            log!(conn, Error, "A certificate of {id} cannot be used on this connection");
+            report::library_errors(vhost.server.get(), Level::Error, &errors);
+            return CertificateVerdict::Refuse;
+        }
+    }
+    CertificateVerdict::Ready
+}
+
 /// Puts the TLS parameters of `vhost` in force.
 fn apply(state: &ConnState, ssl: &SslRef, vhost: &Arc<Vhost>) {
     // A vhost without TLS leaves those of the first vhost in force.
     let Some(tls) = &vhost.tls else { return };
-    if Arc::ptr_eq(vhost, &state.vhost()) {
+    let before = state.vhost();
+    if Arc::ptr_eq(vhost, &before) {
         return;
     }
-    ssl.set_ctx(&tls.ctx);
-    ssl.take_verification(&tls.ctx);
-    ssl.set_options(tls.ctx.options());
-    if let Some((min, max)) = tls.protocols {
-        ssl.set_protocol_range(min, max);
+    let is_shared = before.tls.as_ref().is_some_and(|before| Arc::ptr_eq(&before.policy, &tls.policy));
+    if !is_shared {
+        ssl.set_ctx(&tls.ctx);
+        ssl.take_verification(&tls.ctx);
+        ssl.set_options(tls.ctx.options());
+        if let Some((min, max)) = tls.protocols {
+            ssl.set_protocol_range(min, max);
+        }
     }
     if !ssl.set_session_id_context(&tls.session_context) {
         log!(state.conn(), Error, "AH01963: Unable to set session id context to '{}'", vhost.id);

@@ -36,7 +36,7 @@ pub fn drive(state: &ConnState, waiting: Waiting) -> Result<(), Status> {
 fn established(state: &ConnState, ssl: &Ssl) -> Result<(), Status> {
     state.move_on(Event::Hello);
     state.move_on(Event::Established);
-    state.shared.establish(Established::of(ssl));
+    state.shared.establish(Established::of(ssl, &state.vhost()));
     if ssl.is_tls13() {
         // Session tickets: nobody waits for them, so they share the trip of
         // the first response.

@@ -68,19 +68,23 @@ pub struct Established {
 }
 
 impl Established {
-    /// Reads it off a connection; in the thread that works on it.
+    /// Reads it off a connection to `vhost`; in the thread that works on it.
     #[must_use]
-    pub fn of(ssl: &SslRef) -> Self {
+    pub fn of(ssl: &SslRef, vhost: &Vhost) -> Self {
+        // A resumed session chooses none; OpenSSL would name one of the server that the context was made for.
+        let usual = || vhost.tls.as_ref()?.certificate().map(ToOwned::to_owned);
+        let resumed = ssl.is_resumed();
+        let certificate = if resumed { usual() } else { None };
         let session = ssl.session();
         Self {
             version: ssl.version_name(),
             cipher: ssl.cipher(),
             server_name: ssl.server_name(),
             session_id: session.as_ref().map(|session| session.id().to_vec()).unwrap_or_default(),
-            resumed: ssl.is_resumed(),
+            resumed,
             secure_renegotiation: ssl.secure_renegotiation(),
             compression: session.map(|session| session.compression()),
-            certificate: ssl.certificate(),
+            certificate: certificate.or_else(|| ssl.certificate()),
             client: ClientVerified::of(ssl),
         }
     }

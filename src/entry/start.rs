@@ -11,6 +11,7 @@ mod random;
 use super::cache::SessionStore;
 use super::closed;
 use super::config::ServerConf;
+use super::identities::{Loader, Summary};
 use super::report;
 use super::vhost::Vhost;
 use crate::apr::Pool;
@@ -23,6 +24,7 @@ use crate::httpd::server::ServerSlot;
 use crate::httpd::{Level, Server, version};
 use crate::ossl::{error, lib};
 use crate::sys;
+use context::{Contexts, Site};
 use std::ffi::c_int;
 use std::io::Write as _;
 use std::sync::Arc;
@@ -92,10 +94,10 @@ fn start(pool: Pool<'_>, main: Server<'_>) -> Result<(), Failed> {
     let store = if is_first_pass() { None } else { open_cache(pool, main, conf, &global.session_cache)? };
     let common = Common { cache: &global.session_cache, store, key_log: key_log::open(main)? };
     log!(main, Info, "AH01887: Init: Initializing (virtual) servers for SSL");
+    let (mut loader, mut contexts) = (Loader::begin(), Contexts::default());
     for server in main.iter() {
-        let vhost = prepare(main, server, &common)?;
+        let vhost = prepare(main, server, &common, &mut loader, &mut contexts)?;
         let conf = ServerConf::of(server).ok_or(Failed)?;
-        tie(&vhost);
         if conf.vhost.set(vhost).is_err() {
             log!(
                 server,
@@ -110,11 +112,19 @@ fn start(pool: Pool<'_>, main: Server<'_>) -> Result<(), Failed> {
     }
     random::keep_for_connections(pool, &global.random_seeds);
     announce(pool, main);
+    let Summary { identities, read, parsed } = loader.finish();
+    log!(main, Debug, "Init: {identities} identities from {read} files, {parsed} of which were new");
     Ok(())
 }
 
 /// What start-up makes of one server.
-fn prepare(main: Server<'_>, server: Server<'_>, common: &Common<'_>) -> Result<Arc<Vhost>, Failed> {
+fn prepare(
+    main: Server<'_>,
+    server: Server<'_>,
+    common: &Common<'_>,
+    loader: &mut Loader,
+    contexts: &mut Contexts,
+) -> Result<Arc<Vhost>, Failed> {
     let conf = ServerConf::of(server).ok_or(Failed)?;
     let declared = conf.declared.borrow();
     let protocol = server.protocol().unwrap_or_default().to_string_lossy();
@@ -122,19 +132,13 @@ fn prepare(main: Server<'_>, server: Server<'_>, common: &Common<'_>) -> Result<
     let id = vhost_id(&server.hostname().to_string_lossy(), server.port(), on);
     let tls = if on {
         log!(server, Info, "AH01914: Configuring server {id} for SSL protocol");
-        Some(context::build(main, server, &id, &declared, common)?)
+        let site = Site { main, server, id: &id };
+        Some(context::build(&site, &declared, common, loader, contexts)?)
     } else {
         None
     };
     let strict_sni = declared.strict_sni_vhost_check.unwrap_or(false);
     Ok(Arc::new(Vhost { id, server: server.slot(), strict_sni, tls }))
-}
-
-/// Lets callbacks that only get the context find the vhost.
-fn tie(vhost: &Arc<Vhost>) {
-    if let Some(tls) = &vhost.tls {
-        tls.ctx.set_app_data(std::ptr::NonNull::from(vhost.as_ref()).cast());
-    }
 }
 
 /// The library at run time should not be older than that of the build.

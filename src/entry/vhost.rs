@@ -7,8 +7,11 @@ use super::start::key_log::KeyLog;
 use crate::httpd::Server;
 use crate::httpd::server::ServerSlot;
 use crate::ossl::ctx::SslCtx;
+use crate::ossl::identity::Identity;
 use crate::policy::vhost::{AuthGroup, ServerIdentity};
-use std::sync::Arc;
+use openssl::x509::X509Ref;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
 
 /// A server after start-up.
 pub struct Vhost {
@@ -24,23 +27,65 @@ pub struct Vhost {
 
 /// The TLS side of a server.
 pub struct Tls {
-    /// Certificates, keys and the rest of the policy.
-    pub ctx: SslCtx,
+    /// Everything but the identities.
+    pub policy: Arc<Policy>,
+    /// Certificates with their keys, one for each kind of key; none when the
+    /// context has them.
+    pub identities: Vec<Arc<Identity>>,
     /// Hex MD5 of the vhost id: what sessions are tied to.
     pub session_context: [u8; 32],
+    /// What two vhosts must share to serve each other's requests.
+    pub identity: ServerIdentity,
+    /// As `identity`, for client authentication.
+    pub auth: AuthGroup,
+}
+
+impl Tls {
+    /// Whether the context has the identities of this server.
+    #[must_use]
+    pub fn are_identities_in_context(&self) -> bool {
+        let own = self.policy.own_identities.get().map(Vec::as_slice).unwrap_or_default();
+        self.identities.is_empty()
+            || (own.len() == self.identities.len()
+                && own.iter().zip(&self.identities).all(|(own, ours)| Arc::ptr_eq(own, ours)))
+    }
+
+    /// The certificate that stands for the server where none was chosen, as in
+    /// a resumed session.
+    #[must_use]
+    pub fn certificate(&self) -> Option<&X509Ref> {
+        self.identities.last().map(|identity| identity.certificate())
+    }
+}
+
+impl Deref for Tls {
+    type Target = Policy;
+
+    fn deref(&self) -> &Policy {
+        &self.policy
+    }
+}
+
+/// What decides a handshake besides the identities; shared by servers with
+/// equal settings.
+pub struct Policy {
+    /// The context.
+    pub ctx: SslCtx,
+    /// The id of the first server with these settings.
+    pub made_for: String,
+    /// The identities of that server, which the context has from the start.
+    pub own_identities: OnceLock<Vec<Arc<Identity>>>,
     /// The protocol versions, when the configuration names them: only then do
     /// they replace those of the first vhost of the address.
     pub protocols: Option<(i32, i32)>,
     /// Digest of all that decides a handshake here.
     pub digest: [u8; 32],
-    /// What two vhosts must share to serve each other's requests.
-    pub identity: ServerIdentity,
-    /// As `identity`, for client authentication.
-    pub auth: AuthGroup,
     /// Where key material is logged for debugging (`SSLKEYLOGFILE`).
     pub key_log: Option<Arc<KeyLog>>,
     /// The cache of sessions, shared between processes.
     pub sessions: Option<Arc<SessionStore>>,
+    /// The first server with these settings, for messages.
+    pub server: ServerSlot,
 }
 
 impl Vhost {

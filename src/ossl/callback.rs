@@ -49,6 +49,15 @@ pub enum AlpnVerdict {
     Fatal,
 }
 
+/// When a certificate is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CertificateVerdict {
+    /// Those that the connection has now, its context's if it was given none.
+    Ready,
+    /// There is none that works: the handshake fails with the alert internal_error.
+    Refuse,
+}
+
 /// What OpenSSL thinks of a ticket that it could decrypt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TicketStatus {
@@ -96,6 +105,13 @@ pub trait ServerEvents: Sync {
 
     /// The client offers protocols, each after a byte with its length. Asked after `server_name`.
     fn alpn(&self, ssl: &SslRef, offered: &[u8]) -> AlpnVerdict;
+
+    /// The handshake needs certificates, after the ClientHello is processed; not for a resumption. The answer
+    /// may put them on the connection ([`Identity::install`](super::identity::Identity::install)).
+    fn certificate(&self, ssl: &SslRef) -> CertificateVerdict {
+        let _ = ssl;
+        CertificateVerdict::Ready
+    }
 
     /// A session was made. In TLS 1.3 that is once for each ticket, after the handshake; see
     /// [`SslRef::is_stateless`].
@@ -168,6 +184,8 @@ pub fn install(ctx: &SslCtxRef, answers: &'static dyn ServerEvents, wanted: Want
     let (seal, open) = (trampoline::ticket_seal, trampoline::ticket_open);
     // SAFETY: see above.
     unsafe { ffi::SSL_CTX_set_session_ticket_cb(raw, Some(seal), Some(open), none) };
+    // SAFETY: see above.
+    unsafe { ffi::SSL_CTX_set_cert_cb(raw, Some(trampoline::certificate), none) };
     if wanted.sessions {
         // SAFETY: see above.
         unsafe { sys::SSL_CTX_sess_set_new_cb(raw, Some(trampoline::session_new)) };

@@ -13,6 +13,7 @@ pub enum SslConfCtx {}
 pub type TicketSeal = unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int;
 pub type TicketOpen =
     unsafe extern "C" fn(*mut SSL, *mut SSL_SESSION, *const c_uchar, size_t, c_int, *mut c_void) -> c_int;
+pub type CertificateCallback = unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int;
 pub type VerifyCallback = extern "C" fn(c_int, *mut o::X509_STORE_CTX) -> c_int;
 pub type InfoCallback = unsafe extern "C" fn(*const SSL, c_int, c_int);
 
@@ -72,6 +73,7 @@ pub const EVP_PKEY_DHX: c_int = 920;
 pub const OPENSSL_INIT_ENGINE_ALL_BUILTIN: u64 = 0x400 | 0x200 | 0x2000 | 0x4000 | 0x8000;
 
 unsafe extern "C" {
+    pub fn SSL_CTX_set_cert_cb(ctx: *mut SSL_CTX, callback: Option<CertificateCallback>, arg: *mut c_void);
     pub fn SSL_CTX_get_verify_callback(ctx: *const SSL_CTX) -> Option<VerifyCallback>;
     pub fn SSL_CTX_get_verify_depth(ctx: *const SSL_CTX) -> c_int;
     pub fn SSL_set_verify_depth(ssl: *mut SSL, depth: c_int);
@@ -185,6 +187,14 @@ unsafe extern "C" {
         chain: *mut stack_st_X509,
         replace: c_int,
     ) -> c_int;
+    pub fn SSL_CTX_use_cert_and_key(
+        ctx: *mut SSL_CTX,
+        x509: *mut X509,
+        key: *mut EVP_PKEY,
+        chain: *mut stack_st_X509,
+        replace: c_int,
+    ) -> c_int;
+    pub fn SSL_certs_clear(ssl: *mut SSL);
     pub fn SSL_clear_options(ssl: *mut SSL, options: u64) -> u64;
     pub fn SSL_in_before(ssl: *const SSL) -> c_int;
     pub fn SSL_has_pending(ssl: *const SSL) -> c_int;

@@ -138,7 +138,11 @@ fn base64_der(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     openssl::base64::decode_block(&joined).ok().map(Zeroizing::new)
 }
 
-fn read_key_file(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+/// Reads a file that is meant to hold a key, as [`read_secret`].
+///
+/// # Errors
+/// What reading gives, or that it is not a regular file.
+pub fn read_key_file(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     if !std::fs::metadata(path)?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
@@ -146,7 +150,10 @@ fn read_key_file(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
 }
 
 /// Reads a file into memory that is wiped afterwards, without leaving copies on the way.
-pub(super) fn read_secret(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+///
+/// # Errors
+/// What reading gives.
+pub fn read_secret(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut file = File::open(path)?;
     let size = usize::try_from(file.metadata()?.len()).unwrap_or(0);
     let mut bytes = Zeroizing::new(Vec::with_capacity(size.max(512) + 1));

@@ -103,15 +103,22 @@ impl Ssl {
     /// # Errors
     /// No memory.
     pub fn new(ctx: &SslCtxRef, transport: Box<dyn Transport>) -> Result<Self, Vec<LibraryError>> {
-        error::clear();
-        // SAFETY: a borrowed context is alive; the connection counts its own reference to it.
-        let ssl = unsafe { sys::SSL_new(ctx.as_ptr()) };
-        let ssl = NonNull::new(ssl).map(Ssl);
-        let ssl = ssl.ok_or_else(error::drain)?;
+        let ssl = Self::unconnected(ctx)?;
         let bio = Bio::new(transport)?.into_ptr();
         // SAFETY: the same BIO for both directions takes the one reference that is given here.
         unsafe { sys::SSL_set_bio(ssl.as_ptr(), bio, bio) };
         Ok(ssl)
+    }
+
+    /// A connection of `ctx` without a transport: to try what one would take.
+    ///
+    /// # Errors
+    /// No memory.
+    pub fn unconnected(ctx: &SslCtxRef) -> Result<Self, Vec<LibraryError>> {
+        error::clear();
+        // SAFETY: a borrowed context is alive; the connection counts its own reference to it.
+        let ssl = unsafe { sys::SSL_new(ctx.as_ptr()) };
+        NonNull::new(ssl).map(Ssl).ok_or_else(error::drain)
     }
 }
 

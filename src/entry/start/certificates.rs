@@ -1,48 +1,62 @@
 //! Certificates and keys of one server.
 
 use super::Failed;
-use super::context::Site;
+use super::context::{Site, Terms};
 use crate::config::certificates::{Pair, pair};
 use crate::config::server::ServerConfig;
 use crate::config::vhost_id::key_id;
+use crate::entry::identities::{Certificates, Key, Loader};
 use crate::entry::report;
 use crate::httpd::Level;
 use crate::httpd::log::log;
-use crate::ossl::ctx::{KeyError as RefusedKey, SslCtx};
 use crate::ossl::error::LibraryError;
+use crate::ossl::identity::{Identity, IdentityError};
 use crate::ossl::load::{self, CertificateError, KeyError};
 use crate::ossl::x509;
 use crate::policy::identity;
 use openssl::pkey::{PKey, Private};
-use openssl::x509::X509;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-/// Loads all certificates with their keys, and the common chain.
-pub fn load(site: &Site<'_>, ctx: &SslCtx, declared: &ServerConfig) -> Result<(), Failed> {
-    let common_chain = declared.certificate_chain_file.as_deref();
-    if let Some(file) = common_chain {
-        load_chain(site, ctx, file, &declared.certificate_files)?;
-    }
+/// The chain of `SSLCertificateChainFile`, and how many certificates at its
+/// beginning do not belong to it.
+type CommonChain = (Arc<Certificates>, usize);
+
+/// Loads all certificates with their keys: one identity for each kind of key,
+/// the last one of its kind.
+pub fn load(
+    site: &Site<'_>,
+    terms: &mut Terms,
+    loader: &mut Loader,
+    declared: &ServerConfig,
+) -> Result<Vec<Arc<Identity>>, Failed> {
+    let chain_file = declared.certificate_chain_file.as_deref();
+    let common = match chain_file {
+        Some(file) => load_chain(site, loader, file, &declared.certificate_files)?,
+        None => None,
+    };
+    let mut identities: Vec<Arc<Identity>> = Vec::new();
     let pairs = pair(&declared.certificate_files, &declared.certificate_key_files);
     for (index, pair) in pairs.iter().enumerate() {
-        load_pair(site, ctx, &key_id(site.id, index), pair, common_chain.is_none())?;
+        let load = Load { site, key_id: &key_id(site.id, index), pair, with_chain: chain_file.is_none() };
+        let identity = load.identity(terms, loader, common.as_ref(), chain_file.is_some())?;
+        identities.retain(|other| other.key_type() != identity.key_type());
+        identities.push(identity);
     }
-    Ok(())
+    Ok(identities)
 }
 
 /// `SSLCertificateChainFile`: sent after every certificate of the server.
 fn load_chain(
     site: &Site<'_>,
-    ctx: &SslCtx,
+    loader: &mut Loader,
     file: &Path,
-    leaves: &[std::path::PathBuf],
-) -> Result<(), Failed> {
-    let certificates = match load::certificates(file) {
-        Ok(certificates) => certificates,
+    leaves: &[PathBuf],
+) -> Result<Option<CommonChain>, Failed> {
+    let found = match loader.certificates(file) {
+        Ok(certificates) => Some(certificates),
         // A file without any certificate is an empty chain.
-        Err(CertificateError::Malformed(errors)) if errors.iter().any(LibraryError::is_no_start_line) => {
-            Vec::new()
-        }
+        Err(CertificateError::Malformed(errors)) if errors.iter().any(LibraryError::is_no_start_line) => None,
         Err(CertificateError::Malformed(errors)) => {
             return site.fail("AH01903: Failed to configure CA certificate chain!", &errors);
         }
@@ -55,72 +69,86 @@ fn load_chain(
     };
     // When it is also the certificate file its first one is the leaf.
     let leaf = usize::from(leaves.iter().any(|path| path == file));
-    let mut count = 0;
-    for certificate in certificates.into_iter().skip(leaf) {
-        if let Err(errors) = ctx.add_extra_chain(certificate) {
-            return site.fail("AH01903: Failed to configure CA certificate chain!", &errors);
-        }
-        count += 1;
-    }
+    let count = found.as_ref().map_or(0, |found| found.all().count() - leaf);
     log!(
         site.server,
         Debug,
         "AH01904: Configuring server certificate chain ({count} CA certificate{})",
         if count == 1 { "" } else { "s" }
     );
-    Ok(())
+    Ok(found.map(|found| (found, leaf)))
 }
 
-fn load_pair(
-    site: &Site<'_>,
-    ctx: &SslCtx,
-    key_id: &str,
-    pair: &Pair,
-    own_chain: bool,
-) -> Result<(), Failed> {
-    let (certificate_file, key_file) = (pair.certificate.display(), pair.key.display());
-    let bad_certificate = |errors: &[LibraryError]| {
-        let message = if own_chain {
-            format!(
-                "AH02562: Failed to configure certificate {key_id} (with chain), check {certificate_file}"
-            )
-        } else {
-            format!("AH02561: Failed to configure certificate {key_id}, check {certificate_file}")
+/// One certificate and its key, on their way into a server.
+struct Load<'l> {
+    site: &'l Site<'l>,
+    key_id: &'l str,
+    pair: &'l Pair,
+    /// What follows the certificate in its file is its chain.
+    with_chain: bool,
+}
+
+impl Load<'_> {
+    fn identity(
+        &self,
+        terms: &mut Terms,
+        loader: &mut Loader,
+        common: Option<&CommonChain>,
+        is_common: bool,
+    ) -> Result<Arc<Identity>, Failed> {
+        let (site, key_id) = (self.site, self.key_id);
+        let (certificate_file, key_file) = (self.pair.certificate.display(), self.pair.key.display());
+        let certificates = match loader.certificates(&self.pair.certificate) {
+            Ok(certificates) => certificates,
+            Err(CertificateError::Malformed(errors)) => return self.bad_certificate(&errors),
+            Err(CertificateError::Unreadable(error)) => {
+                return self.bad_certificate(&[LibraryError::of_system(&error)]);
+            }
         };
-        site.fail_here(&message, errors)
-    };
-    let certificates = match load::certificates(&pair.certificate) {
-        Ok(certificates) => certificates,
-        Err(CertificateError::Malformed(errors)) => return bad_certificate(&errors),
-        Err(CertificateError::Unreadable(error)) => {
-            return bad_certificate(&[LibraryError::of_system(&error)]);
-        }
-    };
-    let Some((leaf, chain)) = certificates.split_first() else { return bad_certificate(&[]) };
-    ctx.use_certificate(leaf, own_chain.then_some(chain)).or_else(|errors| bad_certificate(&errors))?;
-    let key = load_key(site, key_id, &pair.key)?;
-    match ctx.use_key(leaf, &key) {
-        Ok(()) => {}
-        Err(RefusedKey::Mismatch(errors)) => {
-            return site.fail_here(
-                &format!("AH02565: Certificate and private key {key_id} from {certificate_file} and {key_file} do not match"),
-                &errors,
-            );
-        }
-        Err(RefusedKey::Refused(errors)) => {
-            return site.fail_here(
-                &format!("AH02564: Failed to configure encrypted (?) private key {key_id}, check {key_file}"),
-                &errors,
-            );
+        let key = self.key(loader)?;
+        let chain = match common {
+            Some((chain, skipped)) => Some((chain.as_ref(), *skipped)),
+            // Without any certificate it replaces the certificates' own chains all the same.
+            None if is_common => Some((certificates.as_ref(), certificates.all().count())),
+            None => None,
+        };
+        let identity = match loader.identity(&certificates, &key, chain) {
+            Ok(identity) => identity,
+            Err(IdentityError::Mismatch(errors)) => {
+                return site.fail_here(
+                    &format!("AH02565: Certificate and private key {key_id} from {certificate_file} and {key_file} do not match"),
+                    &errors,
+                );
+            }
+            Err(IdentityError::Chain(errors)) => return self.bad_certificate(&errors),
+        };
+        terms.accept(&identity).or_else(|errors| self.bad_certificate(&errors))?;
+        log!(
+            site.server,
+            Info,
+            "AH02568: Certificate and private key {key_id} configured from {certificate_file} and {key_file}"
+        );
+        check_sanity(site, key_id, &certificates);
+        Ok(identity)
+    }
+
+    fn bad_certificate<T>(&self, errors: &[LibraryError]) -> Result<T, Failed> {
+        let (key_id, file) = (self.key_id, self.pair.certificate.display());
+        let message = if self.with_chain {
+            format!("AH02562: Failed to configure certificate {key_id} (with chain), check {file}")
+        } else {
+            format!("AH02561: Failed to configure certificate {key_id}, check {file}")
+        };
+        self.site.fail_here(&message, errors)
+    }
+
+    fn key(&self, loader: &mut Loader) -> Result<Key, Failed> {
+        match loader.plain_key(&self.pair.key) {
+            Ok(key) => Ok(key),
+            // Why, or how all the same, is found out there.
+            Err(_) => load_key(self.site, self.key_id, &self.pair.key).map(Key::from),
         }
     }
-    log!(
-        site.server,
-        Info,
-        "AH02568: Certificate and private key {key_id} configured from {certificate_file} and {key_file}"
-    );
-    check_sanity(site, key_id, leaf);
-    Ok(())
 }
 
 fn load_key(site: &Site<'_>, key_id: &str, file: &Path) -> Result<PKey<Private>, Failed> {
@@ -164,17 +192,16 @@ fn load_key(site: &Site<'_>, key_id: &str, file: &Path) -> Result<PKey<Private>,
 }
 
 /// Warnings about certificates that work but are probably not meant.
-fn check_sanity(site: &Site<'_>, key_id: &str, leaf: &X509) {
+fn check_sanity(site: &Site<'_>, key_id: &str, certificates: &Certificates) {
     let server = site.server;
-    let (is_ca, path_length) = x509::basic_constraints(leaf);
-    if is_ca {
+    if certificates.is_ca {
         log!(
             server,
             Warn,
             "AH01906: {key_id} server certificate is a CA certificate (BasicConstraints: CA == TRUE !?)"
         );
     }
-    if let Some(length @ 1..) = path_length {
+    if let Some(length @ 1..) = certificates.path_length {
         log!(
             server,
             Warn,
@@ -183,8 +210,8 @@ fn check_sanity(site: &Site<'_>, key_id: &str, leaf: &X509) {
     }
     let (id, name) = (site.id, server.hostname().to_string_lossy());
     let mut matched = false;
-    for candidate in x509::identities(leaf) {
-        matched = identity::matches(&candidate, &name);
+    for candidate in &certificates.names {
+        matched = identity::matches(candidate, &name);
         log!(
             server,
             Trace3,
@@ -200,7 +227,7 @@ fn check_sanity(site: &Site<'_>, key_id: &str, leaf: &X509) {
         Debug,
         "AH02412: [{id}] Cert {} for name '{name}'{}",
         if matched { "matches" } else { "does not match" },
-        x509::log_tail(leaf)
+        x509::log_tail(&certificates.leaf)
     );
     if !matched {
         log!(

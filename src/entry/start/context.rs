@@ -1,4 +1,5 @@
-//! The context of one server.
+//! The terms of one server: a context, shared with all servers whose
+//! configuration asks for the same, and the identities.
 
 use super::certificates;
 use super::{Common, Failed, fatal};
@@ -8,18 +9,25 @@ use crate::config::cipher::{LIBRARY_DEFAULT, restricted};
 use crate::config::protocol::Protocols;
 use crate::config::server::ServerConfig;
 use crate::entry::events::EVENTS;
+use crate::entry::identities::Loader;
 use crate::entry::report;
-use crate::entry::vhost::Tls;
+use crate::entry::vhost::{Policy, Tls};
 use crate::httpd::log::{LogTarget, log};
 use crate::httpd::{Level, Server};
 use crate::ossl::callback::{self, Wanted};
 use crate::ossl::conf_cmd::{self, ApplyError};
 use crate::ossl::ctx::{SessionCacheMode, SslCtx, options};
 use crate::ossl::error::LibraryError;
+use crate::ossl::identity::Identity;
 use crate::ossl::lib;
+use crate::ossl::ssl::Ssl;
 use crate::policy::vhost::{AuthGroup, ServerIdentity};
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::ffi::CString;
 use std::path::PathBuf;
+use std::ptr::NonNull;
+use std::sync::{Arc, OnceLock};
 
 /// Seconds, without `SSLSessionCacheTimeout`.
 const SESSION_TIMEOUT: i64 = 300;
@@ -50,16 +58,97 @@ impl Site<'_> {
     }
 }
 
-/// Builds the TLS side of a server, in the order in which settings depend on
-/// each other: ciphers decide which keys are strong enough.
+/// The contexts of one pass over the configuration.
+#[derive(Default)]
+pub struct Contexts(HashMap<(ServerConfig, bool), Terms>);
+
+/// A context in the making, or made.
+pub struct Terms {
+    policy: Arc<Policy>,
+    /// Says what a connection would take.
+    probe: Ssl,
+    /// The identities that it took; by address, which the servers keep alive.
+    accepted: HashSet<*const Identity>,
+}
+
+impl Terms {
+    /// Whether connections of this context can show the identity. A context
+    /// says so once for each.
+    pub fn accept(&mut self, identity: &Arc<Identity>) -> Result<(), Vec<LibraryError>> {
+        if !self.accepted.contains(&Arc::as_ptr(identity)) {
+            identity.install(&self.probe)?;
+            self.accepted.insert(Arc::as_ptr(identity));
+        }
+        Ok(())
+    }
+
+    /// Puts the identities of the first server into the context: its
+    /// connections have them from the start.
+    fn adopt(&self, site: &Site<'_>, identities: &[Arc<Identity>]) -> Result<(), Failed> {
+        if self.policy.own_identities.set(identities.to_vec()).is_ok() {
+            for identity in identities {
+                if let Err(errors) = self.policy.ctx.add_identity(identity) {
+                    return site.fail("Unable to put a certificate into the SSL context", &errors);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Builds the TLS side of a server.
 pub fn build(
-    main: Server<'_>,
-    server: Server<'_>,
-    id: &str,
+    site: &Site<'_>,
     declared: &ServerConfig,
     common: &Common<'_>,
+    loader: &mut Loader,
+    contexts: &mut Contexts,
 ) -> Result<Tls, Failed> {
-    let site = Site { main, server, id };
+    let states = site.server.logs(Level::Debug);
+    let terms = match contexts.0.entry((declared.context_key(), states)) {
+        Entry::Occupied(known) => {
+            log!(site.server, Trace1, "Sharing the SSL context of {}", known.get().policy.made_for);
+            known.into_mut()
+        }
+        Entry::Vacant(place) => place.insert(make(site, declared, common, states, loader)?),
+    };
+    let identities = if declared.has_certificate_commands() {
+        // They are in the context, where the commands can replace them.
+        Vec::new()
+    } else {
+        let identities = certificates::load(site, terms, loader, declared)?;
+        terms.adopt(site, &identities)?;
+        identities
+    };
+    let in_context = declared.has_certificate_commands() && terms.policy.ctx.has_key_pair();
+    if identities.is_empty() && !in_context {
+        return site.fail(
+            &format!("AH02572: Failed to configure at least one certificate and key for {}", site.id),
+            &[],
+        );
+    }
+    let Some(session_context) = lib::md5_hex(site.id.as_bytes()) else {
+        return site.fail("Unable to compute a digest", &[]);
+    };
+    Ok(Tls {
+        policy: Arc::clone(&terms.policy),
+        identities,
+        session_context,
+        identity: identity(declared, declared.protocol.unwrap_or(Protocols::DEFAULT)),
+        auth: AuthGroup { conf_cmds: declared.openssl_conf_cmds.clone() },
+    })
+}
+
+/// Makes a context, in the order in which settings depend on each other:
+/// ciphers decide which keys are strong enough.
+fn make(
+    site: &Site<'_>,
+    declared: &ServerConfig,
+    common: &Common<'_>,
+    states: bool,
+    loader: &mut Loader,
+) -> Result<Terms, Failed> {
+    let server = site.server;
     let protocols = declared.protocol.unwrap_or(Protocols::DEFAULT);
     let Some((min, max)) = protocols.range() else {
         return site.fail("AH02231: No SSL protocols available [hint: SSLProtocol]", &[]);
@@ -74,34 +163,40 @@ pub fn build(
     }
     set_options(&ctx, declared);
     set_sessions(&ctx, declared, common.cache);
-    let states = server.logs(Level::Debug);
     log!(server, Debug, "AH01893: Configuring TLS extension handling");
     callback::install(
         &ctx,
         &EVENTS,
         Wanted { sessions: common.store.is_some(), states, keys: common.key_log.is_some() },
     );
-    set_ciphers(&site, &ctx, declared)?;
-    certificates::load(&site, &ctx, declared)?;
+    set_ciphers(site, &ctx, declared)?;
     ctx.set_automatic_dh();
-    apply_conf_cmds(&site, &ctx, declared)?;
-    if !ctx.has_key_pair() {
-        return site
-            .fail(&format!("AH02572: Failed to configure at least one certificate and key for {id}"), &[]);
-    }
-    let (Some(session_context), Some(digest)) = (lib::md5_hex(id.as_bytes()), digest(declared)) else {
+    let probe = match Ssl::unconnected(&ctx) {
+        Ok(probe) => probe,
+        Err(errors) => return site.fail("Unable to create an SSL connection", &errors),
+    };
+    let Some(digest) = digest(declared) else {
         return site.fail("Unable to compute a digest", &[]);
     };
-    Ok(Tls {
+    let policy = Arc::new(Policy {
         ctx,
-        session_context,
+        made_for: site.id.to_owned(),
+        own_identities: OnceLock::new(),
         protocols: declared.protocol.map(|_| (min, max)),
         digest,
-        identity: identity(declared, protocols),
-        auth: AuthGroup { conf_cmds: declared.openssl_conf_cmds.clone() },
         key_log: common.key_log.clone(),
         sessions: common.store.clone(),
-    })
+        server: server.slot(),
+    });
+    // Lets callbacks that only get the context find the rest.
+    policy.ctx.set_app_data(NonNull::from(policy.as_ref()).cast());
+    let mut terms = Terms { policy, probe, accepted: HashSet::new() };
+    if declared.has_certificate_commands() {
+        let identities = certificates::load(site, &mut terms, loader, declared)?;
+        terms.adopt(site, &identities)?;
+    }
+    apply_conf_cmds(site, &terms.policy.ctx, declared)?;
+    Ok(terms)
 }
 
 fn set_options(ctx: &SslCtx, declared: &ServerConfig) {

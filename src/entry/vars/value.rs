@@ -64,7 +64,10 @@ fn of_connection(context: &Context<'_>, variable: ConnectionVariable) -> Option<
     match shared.established() {
         Some(established) => of_established(established, variable, context.legacy_names()),
         // While protocols are being negotiated, in the thread of the handshake.
-        None => of_established(&Established::of(&*ConnState::of(conn)?.ssl()?), variable, false),
+        None => {
+            let state = ConnState::of(conn)?;
+            of_established(&Established::of(&*state.ssl()?, &state.vhost()), variable, false)
+        }
     }
 }
 

@@ -8,8 +8,8 @@ use std::ptr;
 use openssl_sys as sys;
 
 use super::{
-    AlpnVerdict, ClientHello, HelloVerdict, ServerEvents, SniVerdict, StateChange, TicketStatus,
-    TicketVerdict, answers_of,
+    AlpnVerdict, CertificateVerdict, ClientHello, HelloVerdict, ServerEvents, SniVerdict, StateChange,
+    TicketStatus, TicketVerdict, answers_of,
 };
 use crate::guard;
 use crate::ossl::ctx::SslCtxRef;
@@ -104,6 +104,16 @@ pub(super) unsafe extern "C" fn alpn(
     // SAFETY: as above.
     unsafe { out_length.write(length) };
     ffi::SSL_TLSEXT_ERR_OK
+}
+
+pub(super) unsafe extern "C" fn certificate(raw: *mut sys::SSL, _: *mut c_void) -> c_int {
+    // SAFETY: OpenSSL passes the connection whose handshake this is.
+    let ssl = unsafe { SslRef::from_ptr(raw) };
+    let verdict = guard::catch("certificate", CertificateVerdict::Refuse, || match answers(ssl) {
+        Some(answers) => answers.certificate(ssl),
+        None => CertificateVerdict::Refuse,
+    });
+    (verdict == CertificateVerdict::Ready).into()
 }
 
 pub(super) unsafe extern "C" fn session_new(raw: *mut sys::SSL, session: *mut sys::SSL_SESSION) -> c_int {

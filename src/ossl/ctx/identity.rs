@@ -5,13 +5,14 @@ use std::ptr;
 
 use foreign_types::{ForeignType, ForeignTypeRef};
 use openssl::pkey::{HasPrivate, PKeyRef};
-use openssl::stack::Stack;
+use openssl::stack::{Stack, StackRef};
 use openssl::x509::{X509, X509Ref};
 use openssl_sys as sys;
 
 use super::SslCtxRef;
 use crate::ossl::error::{self, LibraryError};
 use crate::ossl::ffi;
+use crate::ossl::identity::{Identity, check_key};
 
 /// Why a key could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +52,20 @@ impl SslCtxRef {
         Ok(self.use_key(cert, key)?)
     }
 
+    /// Adds an identity for all connections, or replaces the one of the same key type
+    /// (`SSL_CTX_use_cert_and_key`).
+    ///
+    /// # Errors
+    /// OpenSSL's reasons.
+    pub fn add_identity(&self, identity: &Identity) -> Result<(), Vec<LibraryError>> {
+        error::clear();
+        let chain = identity.chain().map_or(ptr::null_mut(), StackRef::as_ptr);
+        let (cert, key) = (identity.certificate().as_ptr(), identity.key().as_ptr());
+        // SAFETY: a borrowed context is alive, and so are the parts of the identity; OpenSSL counts its own
+        // references to them.
+        error::check(unsafe { ffi::SSL_CTX_use_cert_and_key(self.as_ptr(), cert, key, chain, 1) })
+    }
+
     /// Adds a certificate, or replaces the one of the same key type.
     ///
     /// `own_chain` replaces what is sent after this certificate. If that is empty, the context's extra
@@ -78,10 +93,8 @@ impl SslCtxRef {
         error::clear();
         // OpenSSL would put a key of another type beside the certificate without a word, so it is compared
         // first.
-        // SAFETY: a borrowed certificate and key are alive. Only compares.
-        let done = unsafe { ffi::X509_check_private_key(cert.as_ptr(), key.as_ptr()) };
-        error::check(done).map_err(KeyError::Mismatch)?;
-        // SAFETY: as above, and the context; OpenSSL counts its own reference.
+        check_key(cert, key).map_err(KeyError::Mismatch)?;
+        // SAFETY: a borrowed context and key are alive; OpenSSL counts its own reference.
         let done = unsafe { sys::SSL_CTX_use_PrivateKey(self.as_ptr(), key.as_ptr()) };
         error::check(done).map_err(KeyError::Refused)
     }

@@ -4,8 +4,9 @@ use std::ffi::{CStr, c_int, c_long, c_void};
 use std::ptr::{self, NonNull};
 
 use bitflags::bitflags;
-use foreign_types::{ForeignType, ForeignTypeRef};
+use foreign_types::ForeignTypeRef;
 use openssl::pkey::{HasPrivate, PKeyRef};
+use openssl::stack::StackRef;
 use openssl::x509::{X509, X509Ref};
 use openssl_sys as sys;
 
@@ -129,7 +130,8 @@ impl SslRef {
         unsafe { ffi::SSL_set_verify_result(self.as_ptr(), result) };
     }
 
-    /// Shows this certificate instead of those of the context.
+    /// Shows this certificate instead of those of the context; it replaces one of the same key type. What is
+    /// shown more than once is better kept as an [`Identity`](crate::ossl::identity::Identity).
     ///
     /// # Errors
     /// OpenSSL's reasons; among them, that the key is not the certificate's.
@@ -139,9 +141,24 @@ impl SslRef {
         key: &PKeyRef<T>,
         chain: &[X509],
     ) -> Result<(), Vec<LibraryError>> {
+        self.use_parts(cert, key, stack_of(chain)?.as_deref())
+    }
+
+    /// Takes all certificates off the connection (`SSL_certs_clear`).
+    pub fn clear_identities(&self) {
+        // SAFETY: see ctx.
+        unsafe { ffi::SSL_certs_clear(self.as_ptr()) };
+    }
+
+    /// [`use_identity`](Self::use_identity) with a chain that is in OpenSSL's form already.
+    pub(in crate::ossl) fn use_parts<T: HasPrivate>(
+        &self,
+        cert: &X509Ref,
+        key: &PKeyRef<T>,
+        chain: Option<&StackRef<X509>>,
+    ) -> Result<(), Vec<LibraryError>> {
         error::clear();
-        let stack = stack_of(chain)?;
-        let stack = stack.as_ref().map_or(ptr::null_mut(), |stack| stack.as_ptr());
+        let stack = chain.map_or(ptr::null_mut(), StackRef::as_ptr);
         let (cert, key) = (cert.as_ptr(), key.as_ptr());
         // SAFETY: see ctx; OpenSSL counts its own references to all of them.
         error::check(unsafe { ffi::SSL_use_cert_and_key(self.as_ptr(), cert, key, stack, 1) })

@@ -8,8 +8,8 @@ use super::make::*;
 use super::pipe::{Outcome, Pair, read};
 use crate::ossl::bio::{Io, Transport};
 use crate::ossl::callback::{
-    AlpnVerdict, ClientHello, HelloVerdict, ServerEvents, SniVerdict, StateChange, TicketStatus,
-    TicketVerdict, Wanted,
+    AlpnVerdict, CertificateVerdict, ClientHello, HelloVerdict, ServerEvents, SniVerdict, StateChange,
+    TicketStatus, TicketVerdict, Wanted,
 };
 use crate::ossl::ctx::{SessionCacheMode, SslCtx, SslCtxRef, options};
 use crate::ossl::session::{Session, SessionRef};
@@ -39,6 +39,10 @@ impl ServerEvents for Faulty {
     fn alpn(&self, _: &SslRef, _: &[u8]) -> AlpnVerdict {
         self.reach("alpn");
         AlpnVerdict::NoAck
+    }
+    fn certificate(&self, _: &SslRef) -> CertificateVerdict {
+        self.reach("certificate");
+        CertificateVerdict::Ready
     }
     fn session_new(&self, _: &SslRef, _: &SessionRef) {
         self.reach("session_new");
@@ -117,6 +121,12 @@ fn server_name() {
 fn alpn() {
     refuses("alpn", TLS12, true, None);
     refuses("alpn", TLS13, true, None);
+}
+
+#[test]
+fn certificate() {
+    refuses("certificate", TLS12, true, None);
+    refuses("certificate", TLS13, true, None);
 }
 
 #[test]

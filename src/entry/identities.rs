@@ -1,0 +1,358 @@
+//! The identity store: certificates and keys, each read, parsed and compared
+//! once, however many servers name them.
+//!
+//! What decides is the content of the files: two copies are one identity, and
+//! what has not changed is not parsed again in the second pass over the
+//! configuration or after a restart. The store therefore outlives the
+//! configuration; what a configuration no longer names is dropped when its
+//! start has succeeded.
+
+use crate::ossl::identity::{Identity, IdentityError};
+use crate::ossl::lib::sha256;
+use crate::ossl::load::{self, CertificateError, KeyError};
+use crate::ossl::x509;
+use openssl::pkey::{PKey, Private};
+use openssl::x509::X509;
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// SHA-256 of the content of a file.
+pub type Digest = [u8; 32];
+
+/// The content of a certificate file.
+pub struct Certificates {
+    /// The first certificate.
+    pub leaf: X509,
+    /// The others, in the order of the file.
+    pub chain: Vec<X509>,
+    /// Whether the leaf is that of a CA.
+    pub is_ca: bool,
+    /// pathLenConstraint of the leaf.
+    pub path_length: Option<i64>,
+    /// The names that the leaf stands for.
+    pub names: Vec<String>,
+    digest: Option<Digest>,
+}
+
+impl Certificates {
+    fn parse(pem: &[u8], digest: Option<Digest>) -> Result<Self, CertificateError> {
+        let mut certificates =
+            load::certificates_from_pem(pem).map_err(CertificateError::Malformed)?.into_iter();
+        let Some(leaf) = certificates.next() else { return Err(CertificateError::Malformed(Vec::new())) };
+        let (is_ca, path_length) = x509::basic_constraints(&leaf);
+        let names = x509::identities(&leaf);
+        Ok(Self { leaf, chain: certificates.collect(), is_ca, path_length, names, digest })
+    }
+
+    /// All certificates, the leaf first.
+    pub fn all(&self) -> impl Iterator<Item = &X509> {
+        std::iter::once(&self.leaf).chain(&self.chain)
+    }
+}
+
+/// A private key and what it was read from.
+#[derive(Clone)]
+pub struct Key {
+    /// The key.
+    pub key: PKey<Private>,
+    /// The content of its file, where that is all it depends on.
+    digest: Option<Digest>,
+}
+
+impl From<PKey<Private>> for Key {
+    /// A key that is not kept: there is no content to know it again by.
+    fn from(key: PKey<Private>) -> Self {
+        Self { key, digest: None }
+    }
+}
+
+/// What makes an identity: certificate file, key file, file of the common
+/// chain and how many of its certificates are left out.
+type Parts = (Digest, Digest, Option<(Digest, usize)>);
+
+static STORE: Mutex<Option<Store>> = Mutex::new(None);
+
+#[derive(Default)]
+struct Store {
+    certificates: Kept<Digest, Arc<Certificates>>,
+    keys: Kept<Digest, PKey<Private>>,
+    identities: Kept<Parts, Arc<Identity>>,
+}
+
+/// Values, and whether the current configuration names them.
+struct Kept<K, V>(HashMap<K, (V, bool)>);
+
+impl<K, V> Default for Kept<K, V> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<K: Eq + Hash, V: Clone> Kept<K, V> {
+    fn get(&mut self, key: &K) -> Option<V> {
+        let (value, named) = self.0.get_mut(key)?;
+        *named = true;
+        Some(value.clone())
+    }
+
+    fn put(&mut self, key: K, value: &V) {
+        self.0.insert(key, (value.clone(), true));
+    }
+
+    fn begin(&mut self) {
+        self.0.values_mut().for_each(|(_, named)| *named = false);
+    }
+
+    fn sweep(&mut self) {
+        self.0.retain(|_, (_, named)| *named);
+    }
+}
+
+/// The store, for one pass over the configuration.
+pub struct Loader {
+    store: MutexGuard<'static, Option<Store>>,
+    /// Files of this pass: none is read twice.
+    certificates: HashMap<PathBuf, Arc<Certificates>>,
+    keys: HashMap<PathBuf, Key>,
+    parsed: usize,
+}
+
+/// What a pass came to, for the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Identities that servers show.
+    pub identities: usize,
+    /// Files that were read.
+    pub read: usize,
+    /// How many of them were not known by their content already.
+    pub parsed: usize,
+}
+
+impl Loader {
+    /// Begins a pass.
+    #[must_use]
+    pub fn begin() -> Self {
+        let mut store = STORE.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = store.get_or_insert_default();
+        kept.certificates.begin();
+        kept.keys.begin();
+        kept.identities.begin();
+        Self { store, certificates: HashMap::new(), keys: HashMap::new(), parsed: 0 }
+    }
+
+    /// The start has succeeded: drops what its configuration does not name.
+    pub fn finish(mut self) -> Summary {
+        let (read, parsed) = (self.certificates.len() + self.keys.len(), self.parsed);
+        let store = self.store();
+        store.certificates.sweep();
+        store.keys.sweep();
+        store.identities.sweep();
+        Summary { identities: store.identities.0.len(), read, parsed }
+    }
+
+    fn store(&mut self) -> &mut Store {
+        self.store.get_or_insert_default()
+    }
+
+    /// The certificates of a file.
+    ///
+    /// # Errors
+    /// See [`CertificateError`].
+    pub fn certificates(&mut self, file: &Path) -> Result<Arc<Certificates>, CertificateError> {
+        if let Some(known) = self.certificates.get(file) {
+            return Ok(Arc::clone(known));
+        }
+        // Keys are often in the same file.
+        let pem = load::read_secret(file).map_err(CertificateError::Unreadable)?;
+        let digest = sha256(&pem);
+        let kept = digest.and_then(|digest| self.store().certificates.get(&digest));
+        let certificates = match kept {
+            Some(kept) => kept,
+            None => {
+                let parsed = Arc::new(Certificates::parse(&pem, digest)?);
+                self.parsed += 1;
+                if let Some(digest) = digest {
+                    self.store().certificates.put(digest, &parsed);
+                }
+                parsed
+            }
+        };
+        self.certificates.insert(file.to_owned(), Arc::clone(&certificates));
+        Ok(certificates)
+    }
+
+    /// The key of a file, if no pass phrase protects it.
+    ///
+    /// # Errors
+    /// See [`KeyError`].
+    pub fn plain_key(&mut self, file: &Path) -> Result<Key, KeyError> {
+        if let Some(known) = self.keys.get(file) {
+            return Ok(known.clone());
+        }
+        let bytes = load::read_key_file(file).map_err(KeyError::Unreadable)?;
+        let digest = sha256(&bytes);
+        let kept = digest.and_then(|digest| self.store().keys.get(&digest));
+        let key = match kept {
+            Some(kept) => kept,
+            None => {
+                let key = load::private_key_from_bytes(&bytes, None)?;
+                self.parsed += 1;
+                if let Some(digest) = digest {
+                    self.store().keys.put(digest, &key);
+                }
+                key
+            }
+        };
+        let key = Key { key, digest };
+        self.keys.insert(file.to_owned(), key.clone());
+        Ok(key)
+    }
+
+    /// Puts an identity together. `common` is the chain that replaces the
+    /// certificate's own, and how many of its certificates to leave out.
+    ///
+    /// # Errors
+    /// See [`IdentityError`].
+    pub fn identity(
+        &mut self,
+        certificates: &Certificates,
+        key: &Key,
+        common: Option<(&Certificates, usize)>,
+    ) -> Result<Arc<Identity>, IdentityError> {
+        let parts = parts(certificates, key, common);
+        if let Some(kept) = parts.and_then(|parts| self.store().identities.get(&parts)) {
+            return Ok(kept);
+        }
+        let replaced: Option<Vec<X509>> =
+            common.map(|(common, skipped)| common.all().skip(skipped).cloned().collect());
+        let chain = replaced.as_ref().unwrap_or(&certificates.chain);
+        let identity = Arc::new(Identity::new(&certificates.leaf, key.key.clone(), chain)?);
+        if let Some(parts) = parts {
+            self.store().identities.put(parts, &identity);
+        }
+        Ok(identity)
+    }
+}
+
+/// What the identity is known by; `None` if one of its parts is not.
+fn parts(certificates: &Certificates, key: &Key, common: Option<(&Certificates, usize)>) -> Option<Parts> {
+    let common = match common {
+        Some((common, skipped)) => Some((common.digest?, skipped)),
+        None => None,
+    };
+    Some((certificates.digest?, key.digest?, common))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use openssl::asn1::Asn1Time;
+    use openssl::ec::{EcGroup, EcKey};
+    use openssl::hash::MessageDigest;
+    use openssl::nid::Nid;
+    use openssl::x509::X509Name;
+
+    /// The store is one for the process: tests of it take turns.
+    static TURN: Mutex<()> = Mutex::new(());
+
+    /// Certificate and key as PEM.
+    fn make(name: &str) -> (Vec<u8>, Vec<u8>) {
+        let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+        let key = PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap();
+        let mut subject = X509Name::builder().unwrap();
+        subject.append_entry_by_text("CN", name).unwrap();
+        let subject = subject.build();
+        let mut builder = X509::builder().unwrap();
+        builder.set_subject_name(&subject).unwrap();
+        builder.set_issuer_name(&subject).unwrap();
+        builder.set_pubkey(&key).unwrap();
+        builder.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
+        builder.set_not_after(&Asn1Time::days_from_now(1).unwrap()).unwrap();
+        builder.sign(&key, MessageDigest::sha256()).unwrap();
+        (builder.build().to_pem().unwrap(), key.private_key_to_pem_pkcs8().unwrap())
+    }
+
+    /// A folder that goes away with the value.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("identities-{name}-{}", std::process::id()));
+            std::fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+
+        fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
+            let path = self.0.join(name);
+            std::fs::write(&path, bytes).unwrap();
+            path
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn load(loader: &mut Loader, certificate: &Path, key: &Path) -> Arc<Identity> {
+        let certificates = loader.certificates(certificate).unwrap();
+        let key = loader.plain_key(key).unwrap();
+        loader.identity(&certificates, &key, None).unwrap()
+    }
+
+    #[test]
+    fn content_decides() {
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder = Folder::new("content");
+        let (certificate, key) = make("one.test");
+        let files = (folder.write("a.pem", &certificate), folder.write("a.key", &key));
+        let copies = (folder.write("b.pem", &certificate), folder.write("b.key", &key));
+        let mut pass = Loader::begin();
+        let first = load(&mut pass, &files.0, &files.1);
+        assert!(Arc::ptr_eq(&first, &load(&mut pass, &files.0, &files.1)));
+        assert!(Arc::ptr_eq(&first, &load(&mut pass, &copies.0, &copies.1)));
+        assert_eq!(pass.finish(), Summary { identities: 1, read: 4, parsed: 2 });
+
+        // The next pass finds what it knows, and drops what it does not name.
+        let mut pass = Loader::begin();
+        assert!(Arc::ptr_eq(&first, &load(&mut pass, &files.0, &files.1)));
+        assert_eq!(pass.finish(), Summary { identities: 1, read: 2, parsed: 0 });
+
+        let (certificate, key) = make("one.test");
+        folder.write("a.pem", &certificate);
+        folder.write("a.key", &key);
+        let mut pass = Loader::begin();
+        let second = load(&mut pass, &files.0, &files.1);
+        assert!(!Arc::ptr_eq(&first, &second));
+        assert_eq!(pass.finish(), Summary { identities: 1, read: 2, parsed: 2 });
+        assert_eq!(Arc::strong_count(&first), 1);
+    }
+
+    #[test]
+    fn chains_are_part_of_an_identity() {
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder = Folder::new("chains");
+        let (certificate, key) = make("one.test");
+        let (other, other_key) = make("two.test");
+        let (certificate, key) = (folder.write("a.pem", &certificate), folder.write("a.key", &key));
+        let (other, other_key) = (folder.write("b.pem", &other), folder.write("b.key", &other_key));
+        let mut pass = Loader::begin();
+        let own = load(&mut pass, &certificate, &key);
+        let certificates = pass.certificates(&certificate).unwrap();
+        let chain = pass.certificates(&other).unwrap();
+        let plain = pass.plain_key(&key).unwrap();
+        let with = pass.identity(&certificates, &plain, Some((&chain, 0))).unwrap();
+        let without = pass.identity(&certificates, &plain, Some((&chain, 1))).unwrap();
+        assert!(!Arc::ptr_eq(&own, &with) && !Arc::ptr_eq(&with, &without));
+        let wrong = pass.plain_key(&other_key).unwrap();
+        let refused = pass.identity(&certificates, &wrong, None);
+        assert!(matches!(refused, Err(IdentityError::Mismatch(errors)) if !errors.is_empty()));
+        let missing = pass.plain_key(&folder.0.join("none"));
+        assert!(matches!(missing, Err(KeyError::Unreadable(_))));
+        assert!(matches!(pass.plain_key(&certificate), Err(KeyError::NotFound(_))));
+        assert!(matches!(pass.certificates(&key), Err(CertificateError::Malformed(_))));
+    }
+}
