@@ -36,7 +36,7 @@ my %renamed = (
     SSLProxyMachineCertPath => 'SSLProxyMachineCertificatePath',
     SSLProxyMachineCertFile => 'SSLProxyMachineCertificateFile',
     # mod_gnutls
-    GnuTLSEnable          => 'SSLEngine',            GnuTLSProxyEngine      => 'SSLProxyEngine',
+    GnuTLSEnable          => 'SSLEngine',
     GnuTLSCertificateFile => 'SSLCertificateFile',   GnuTLSKeyFile          => 'SSLCertificateKeyFile',
     GnuTLSX509CertificateFile => 'SSLCertificateFile', GnuTLSX509KeyFile    => 'SSLCertificateKeyFile',
     GnuTLSClientCAFile    => 'SSLCACertificateFile', GnuTLSProxyCAFile      => 'SSLProxyCACertificateFile',
@@ -113,6 +113,8 @@ my %rule = (
     GnuTLSExportCertificates => sub { write_as($_[0], 'SSLOptions ' . (is_off($_[0]) || $_[0]{rest} eq '0' ? '-ExportCertData' : '+StdEnvVars +ExportCertData')) },
     GnuTLSPriorities => \&gnutls_priorities, GnuTLSProxyPriorities => \&gnutls_priorities,
     GnuTLSOCSPStapling => \&gnutls_stapling,
+    # mod_gnutls always verified the other server.
+    GnuTLSProxyEngine => sub { write_as($_[0], "SSLProxyEngine $_[0]{rest}", is_off($_[0]) ? () : 'SSLProxyVerify require') },
     GnuTLSDHFile => sub { write_as($_[0], "SSLOpenSSLConfCmd DHParameters $_[0]{rest}") },
     GnuTLSProxyCertificateFile => sub {
         write_as($_[0], "SSLProxyMachineCertificateFile $_[0]{rest}");
@@ -526,7 +528,7 @@ sub complete {
         $scope->{adds}{$check} = 1;
     }
     my @proxy = sort { $a->{number} <=> $b->{number} } map { @{$scope->{server}{$_}} } grep { /\Asslproxy/ && $known{$_} } keys %{$scope->{server}};
-    return if !@proxy || $set->('sslproxyengine') || $file->{main}{adds}{SSLProxyEngine};
+    return if !@proxy || $set->('sslproxyengine') || $set->('gnutlsproxyengine') || $file->{main}{adds}{SSLProxyEngine};
     push @{$proxy[0]{before}}, 'SSLProxyEngine on';
     $scope->{adds}{SSLProxyEngine} = 1;
     return;
