@@ -287,7 +287,7 @@ sub options {
         my ($first) = grep { /\A\+/ } @kept;
         @kept = defined $first ? (substr($first, 1), grep { $_ ne $first } @kept) : ('StdEnvVars', '-StdEnvVars', @kept);
     }
-    comment_out($item, "mod_ssl 2.4 has no $gone[0]", @kept ? "SSLOptions @kept" : ());
+    comment_out($item, "mod_ssl 2.4 has no $gone[0]", @kept ? join(' ', 'SSLOptions', map { word($_) } @kept) : ());
     decide($item, "look for users of the variables of $gone[0]; SetEnvIfExpr can make them from those of today")
       if grep { $_ !~ /\A-/ && $_ =~ $is_gone } @words;
     return;
@@ -311,7 +311,7 @@ sub protocol {
             decide($item, 'no version of today is left; without the line all versions are allowed that this server allows elsewhere');
             return comment_out($item, 'there is no SSLv2 and SSLv3 any more');
         }
-        write_as($item, "$name @kept");
+        write_as($item, join ' ', $name, map { word($_) } @kept);
     }
     decide($item, 'TLS 1.1 is the newest version that is left, and OpenSSL 3 does not speak it with usual cipher lists; '
         . "consider $name all -SSLv3") if %set && !grep { !/\Atlsv1(?:\.1)?\z/ } keys %set;
@@ -445,6 +445,7 @@ sub gnutls_cache {
     my $name = lc $item->{name} eq 'gnutlscache' ? 'SSLSessionCache' : 'SSLStaplingCache';
     return comment_out($item, 'there is no cache unless one is named') if !defined $kind || $name eq 'SSLStaplingCache' && lc $kind eq 'none';
     $kind =~ s/\Agdbm\b/dbm/;
+    $kind =~ s/\Ashm(?:ht)?(?=:|\z)/shmcb/;
     $where = $where =~ s/\s+/,/gr if defined $where;    # `memcache host:port host:port` of old versions
     decide($item, 'the module socache_' . ($kind =~ /\A(\w+)/ ? $1 : '...') . ' must be loaded') if lc $kind ne 'none';
     return write_as($item, "$name " . word(defined $where ? "$kind:$where" : $kind));

@@ -143,6 +143,29 @@ for my $case (@cases) {
     }
 }
 
+# Any mixture of old and new lines: a second run finds nothing to do, and no line is lost but for those that move.
+{
+    my @names = (split(/\n/, (run('--list'))[1]), qw(ErrorLog LogLevel SSLEngine SSLOptions SSLProtocol SSLCipherSuite SSLVerifyClient
+          SSLSessionCache SSLCARevocationFile SSLCARevocationCheck SSLProxyVerify SSLProxyEngine LoadModule AddModule));
+    my @values = ('on', 'off', 'none', '2', 'file:/x/y', 'shm:/x(9000)', '"a b"', 'all -SSLv2 +SSLv3', 'StdEnvVars CompatEnvVars', 'RC4-MD5:HIGH',
+        'debug', 'NORMAL:-VERS-TLS1.0', 'ssl_module libssl.so', "\\\n  optional", '', '"', '+CompatEnvVars "+x y"', "'a\\'");
+    my $seed = 7;
+    my $pick = sub { $seed = ($seed * 1103515245 + 12345) % 2147483648; return $_[($seed >> 8) % @_] };
+    for my $round (1 .. 25) {
+        my ($text, @open) = ('');
+        for (1 .. 80) {
+            my $what = $pick->(0 .. 9);
+            if    ($what == 0 && @open < 4) { push @open, $pick->('VirtualHost *', 'Directory /', 'IfDefine SSL', 'IfModule mod_ssl.c'); $text .= "<$open[-1]>\n" }
+            elsif ($what == 1 && @open)     { $text .= '</' . (pop @open) =~ s/ .*//r . ">\n" }
+            else                            { $text .= $pick->('', ' ', "\t") . $pick->(@names) . ' ' . $pick->(@values) . $pick->("\n", "\r\n") }
+        }
+        $text .= '</' . (pop @open) =~ s/ .*//r . ">\n" while @open;
+        my ($new) = migrated($text);
+        my ($same, undef, $diff) = migrated($new);
+        is $diff, '', "mixture $round: the second run";
+    }
+}
+
 # Every cipher list has the same ciphers as before.
 for my $list ('ALL:!ADH:RC4+RSA:+HIGH:+MEDIUM:+LOW:+SSLv2:+EXP', 'ALL:!ADH:!EXPORT56:RC4+RSA:+HIGH:+MEDIUM:+LOW:+SSLv2:+EXP:+eNULL',
     'RC4-SHA:AES128-SHA:HIGH:!aNULL:!MD5', 'HIGH:MEDIUM:!aNULL:!MD5:!SEED:!IDEA', 'DES-CBC3-SHA:AES256-SHA:EXP1024-RC4-SHA') {
@@ -186,6 +209,41 @@ for my $list ('ALL:!ADH:RC4+RSA:+HIGH:+MEDIUM:+LOW:+SSLv2:+EXP', 'ALL:!ADH:!EXPO
     like $httpd->error_log, qr/\[ssl:info\]/, '... and logs what SSLLogLevel asked for';
     my (undef, $dump) = $httpd->command('-t', '-DDUMP_RUN_CFG');
     like $dump, qr{^Mutex ssl-cache: dir="\Q$httpd->{root}\E/logs" }m, '... and the mutex is where SSLMutex had it';
+}
+
+# What the translation of options means is what they meant: only the words that are left, in whatever stands outside.
+{
+    my @options = map { (migrated("SSLOptions $_\n"))[0] =~ s/^/ /gmr } 'StdEnvVars CompatEnvVars', 'CompatEnvVars +StdEnvVars', '-CompatEnvVars';
+    my $httpd   = TestHttpd->start(<<"END");
+<VirtualHost *:\@PORT\@>
+    SSLEngine on
+    \@ECDSA\@
+    SSLOptions +StdEnvVars
+    ScriptAlias /one/ "\@CGI\@/"
+    ScriptAlias /two/ "\@CGI\@/"
+    ScriptAlias /three/ "\@CGI\@/"
+    <Location /one/>
+$options[0]    </Location>
+    <Location /two/>
+$options[1]    </Location>
+    <Location /three/>
+$options[2]    </Location>
+</VirtualHost>
+END
+    my $client = TlsClient->new(port => $httpd->port, sni => 'localhost')->handshake;
+    my %has    = map { $_ => $client->get("/$_/env")->{body} =~ /^SSL_PROTOCOL=/m ? 1 : 0 } qw(one two three);
+    is_deeply \%has, {one => 0, two => 1, three => 1}, 'options that replace and options that add';
+}
+
+# Rules about access parse, and the one that stands for what could not be translated refuses.
+SKIP: {
+    skip 'SSLRequire is not built yet', 2 unless TestHttpd::stock() || TestHttpd::slurp(TestHttpd::root() . '/docs/directives.md') =~ /^\| `SSLRequire`/m;
+    my ($rules) = migrated("<Location /16k.bin>\nSSLRequireCipher A\nSSLRequireCipher TLS_AES_256_GCM_SHA384 ECDHE-X\nSSLBanCipher \"B\\\"\"\n</Location>\n"
+        . "<Location /1k.bin>\nSSL_Require x\n</Location>\n");
+    my $httpd  = TestHttpd->start("<VirtualHost *:\@PORT\@>\nSSLEngine on\n\@ECDSA\@\nSSLCipherSuite TLSv1.3 TLS_AES_256_GCM_SHA384\n$rules</VirtualHost>\n");
+    my $client = TlsClient->new(port => $httpd->port, sni => 'localhost', version => '1.3')->handshake;
+    is $client->get('/16k.bin')->{status}, 200, 'a cipher of the second of two lines';
+    is $client->get('/1k.bin')->{status},  403, 'a rule that could not be translated lets nobody in';
 }
 
 sub revocation_list {
