@@ -73,12 +73,16 @@ def per_idle_connection(make_server, fixtures, processors, connections):
 
 
 def per_vhost(make_server, vhosts):
-    """KiB of private memory per virtual host, and CPU milliseconds of a configuration pass per virtual host."""
+    """KiB of private memory per virtual host, and CPU milliseconds of a configuration pass per virtual host: each with a
+    certificate of its own, and the passes with one certificate for all, too."""
     with make_server(vhosts=0) as small:
         few_kib, few_seconds = _sizes(small)
     with make_server(vhosts=vhosts) as large:
         many_kib, many_seconds = _sizes(large)
-    return (many_kib - few_kib) / vhosts, (many_seconds - few_seconds) * 1e3 / vhosts
+    with make_server(vhosts=vhosts, shared=True) as large:
+        _, shared_seconds = _sizes(large)
+    return ((many_kib - few_kib) / vhosts, (many_seconds - few_seconds) * 1e3 / vhosts,
+            (shared_seconds - few_seconds) * 1e3 / vhosts)
 
 
 def _sizes(server):
@@ -90,23 +94,23 @@ def _sizes(server):
 def measure(settings, fixtures, wanted, tell):
     """The wanted ones of idle, vhost; both modules in turns, each time on new servers."""
     idle = Footprint("idle", "memory of an idle connection", "KiB", "connection", 0.80)
-    vhost = Footprint("vhost", "memory of a virtual host", "KiB", "vhost")
-    config = Footprint("config", "configuration pass, CPU", "ms", "vhost")
+    vhost = Footprint("vhost", "memory of a virtual host", "KiB", "vhost", 0.50)
+    config = Footprint("config", "configuration pass, own certificates", "ms", "vhost", 0.60)
+    shared = Footprint("config-shared", "configuration pass, one certificate", "ms", "vhost", 0.25)
 
     def maker(side):
-        return lambda vhosts: Server(side, settings.modules[side], settings.installation, fixtures, settings.mpm,
-                                     settings.server_processors, vhosts)
+        return lambda vhosts, shared=False: Server(side, settings.modules[side], settings.installation, fixtures,
+                                                   settings.mpm, settings.server_processors, vhosts, shared)
 
     def measure_idle(side):
         getattr(idle, side).append(
             per_idle_connection(maker(side), fixtures, settings.client_processors, settings.connections))
 
     def measure_vhosts(side):
-        kib, milliseconds = per_vhost(maker(side), settings.vhosts)
-        getattr(vhost, side).append(kib)
-        getattr(config, side).append(milliseconds)
+        for figure, value in zip((vhost, config, shared), per_vhost(maker(side), settings.vhosts)):
+            getattr(figure, side).append(value)
 
-    kinds = {"idle": (measure_idle, [idle]), "vhost": (measure_vhosts, [vhost, config])}
+    kinds = {"idle": (measure_idle, [idle]), "vhost": (measure_vhosts, [vhost, config, shared])}
     results = []
     for name in wanted:
         measure_side, figures = kinds[name]

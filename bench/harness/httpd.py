@@ -123,7 +123,7 @@ class Server:
     hosts, each with its own certificate, on a further port.
     """
 
-    def __init__(self, name, module, installation, fixtures, mpm, processors=None, vhosts=0):
+    def __init__(self, name, module, installation, fixtures, mpm, processors=None, vhosts=0, shared=False):
         self.name = name
         self.module = module
         self.installation = installation
@@ -131,6 +131,7 @@ class Server:
         self.mpm = mpm
         self.processors = processors
         self.vhosts = vhosts
+        self.shared = shared
         self.root = fixtures.directory / name
         self.ports = {}
         self.process = None
@@ -153,7 +154,7 @@ class Server:
             for kind, (certificate, extra) in kinds.items()
         ]
         hosts += [
-            _vhost(self.ports["vhosts"], f"host-{n}.example", self.fixtures.vhost_certificates / str(n))
+            _vhost(self.ports["vhosts"], f"host-{n}.example", self.fixtures.vhost_certificates / ("0" if self.shared else str(n)))
             for n in range(self.vhosts)
         ]
         used = [port for kind, port in self.ports.items() if kind != "vhosts" or self.vhosts]

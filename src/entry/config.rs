@@ -88,16 +88,18 @@ entry_point! {
 
 entry_point! {
     /// Merges the main server's configuration into that of a vhost.
-    pub fn merge_server(pool: *mut sys::apr_pool_t, base: *mut c_void, add: *mut c_void) -> *mut c_void,
+    pub fn merge_server(_pool: *mut sys::apr_pool_t, base: *mut c_void, add: *mut c_void) -> *mut c_void,
         closed: closed::NO_RECORD;
     {
         // SAFETY: both were returned by `create_server`.
         let base = unsafe { base.cast::<ServerConf>().as_ref() };
         // SAFETY: as above.
         let add = unsafe { add.cast::<ServerConf>().as_ref() };
-        let (Some(base), Some(add)) = (base, add) else { return std::ptr::null_mut() };
-        let merged = ServerConfig::merge(&base.declared.borrow(), &add.declared.borrow());
-        keep(pool, ServerConf { declared: RefCell::new(merged), ..ServerConf::default() })
+        let (Some(base), Some(merged)) = (base, add) else { return std::ptr::null_mut() };
+        // httpd has no use for the vhost's own values afterwards.
+        let own = merged.declared.take();
+        merged.declared.replace(ServerConfig::merge(&base.declared.borrow(), &own));
+        std::ptr::from_ref(merged).cast_mut().cast()
     }
 }
 

@@ -68,17 +68,14 @@ impl From<PKey<Private>> for Key {
     }
 }
 
-/// What makes an identity: certificate file, key file, file of the common
-/// chain and how many of its certificates are left out.
-type Parts = (Digest, Digest, Option<(Digest, usize)>);
-
 static STORE: Mutex<Option<Store>> = Mutex::new(None);
 
 #[derive(Default)]
 struct Store {
     certificates: Kept<Digest, Arc<Certificates>>,
     keys: Kept<Digest, PKey<Private>>,
-    identities: Kept<Parts, Arc<Identity>>,
+    /// By the digest of what they are made of.
+    identities: Kept<Digest, Arc<Identity>>,
 }
 
 /// Values, and whether the current configuration names them.
@@ -237,12 +234,13 @@ impl Loader {
 }
 
 /// What the identity is known by; `None` if one of its parts is not.
-fn parts(certificates: &Certificates, key: &Key, common: Option<(&Certificates, usize)>) -> Option<Parts> {
-    let common = match common {
-        Some((common, skipped)) => Some((common.digest?, skipped)),
-        None => None,
-    };
-    Some((certificates.digest?, key.digest?, common))
+fn parts(certificates: &Certificates, key: &Key, common: Option<(&Certificates, usize)>) -> Option<Digest> {
+    let mut parts = [certificates.digest?, key.digest?].concat();
+    if let Some((common, skipped)) = common {
+        parts.extend_from_slice(&common.digest?);
+        parts.extend_from_slice(&skipped.to_be_bytes());
+    }
+    sha256(&parts)
 }
 
 #[cfg(test)]

@@ -58,7 +58,10 @@ entry_point! {
         // SAFETY: httpd passes the main server.
         let main = unsafe { Server::from_raw(main) };
         match (pool, main) {
-            (Some(pool), Some(main)) if start(pool, main).is_ok() => answer::OK,
+            (Some(pool), Some(main)) if start(pool, main).is_ok() => {
+                settle_heap();
+                answer::OK
+            }
             _ => answer::SERVER_ERROR,
         }
     }
@@ -82,6 +85,14 @@ entry_point! {
             }
         }
     }
+}
+
+/// Has the allocator sort what was freed meanwhile: it does so when it is asked
+/// for a large piece. Otherwise each child does it, and gets a copy of its own
+/// of all the pages that this touches.
+fn settle_heap() {
+    const LARGE: usize = 100_000;
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(LARGE)));
 }
 
 fn start(pool: Pool<'_>, main: Server<'_>) -> Result<(), Failed> {
@@ -111,6 +122,10 @@ fn start(pool: Pool<'_>, main: Server<'_>) -> Result<(), Failed> {
         check_port(server);
     }
     random::keep_for_connections(pool, &global.random_seeds);
+    // The lines have become values of another form.
+    for conf in main.iter().filter_map(ServerConf::of) {
+        conf.declared.take();
+    }
     announce(pool, main);
     let Summary { identities, read, parsed } = loader.finish();
     log!(main, Debug, "Init: {identities} identities from {read} files, {parsed} of which were new");
