@@ -1,5 +1,6 @@
 //! Verdicts: who may be served under which vhost's terms, and what a client offers.
 
 pub mod alpn;
+pub mod check;
 pub mod identity;
 pub mod vhost;
