@@ -7,6 +7,7 @@ pub mod callback;
 pub mod conf_cmd;
 pub mod ctx;
 pub mod error;
+pub mod examine;
 mod ffi;
 pub mod identity;
 pub mod lib;
