@@ -28,4 +28,7 @@
 #include "apr_tables.h"
 #include "apr_time.h"
 
+#include "mod_ssl.h"
+#include "mod_ssl_openssl.h"
+
 #include "shim.h"

@@ -3,6 +3,7 @@
 //! and carries out what they say.
 
 pub mod cache;
+pub mod challenge;
 mod closed;
 pub mod config;
 pub mod connection;
@@ -14,11 +15,13 @@ pub mod identities;
 pub mod input;
 pub mod lifecycle;
 pub mod module;
+pub mod offered;
 pub mod output;
 pub mod report;
 pub mod request;
 pub mod shared;
 pub mod shutdown;
+pub mod stapling;
 pub mod start;
 pub mod status;
 pub mod vars;

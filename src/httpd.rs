@@ -11,6 +11,7 @@ pub mod log;
 pub mod module;
 pub mod mutex;
 pub mod optional;
+pub mod providers;
 pub mod request;
 pub mod server;
 pub mod socache;

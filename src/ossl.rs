@@ -9,6 +9,7 @@ pub mod ctx;
 pub mod error;
 pub mod examine;
 mod ffi;
+pub mod foreign;
 pub mod identity;
 pub mod lib;
 pub mod load;

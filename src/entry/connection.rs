@@ -34,6 +34,8 @@ pub struct ConnState {
     _first: Arc<Vhost>,
     /// Whether the vhost was searched for already, and found.
     pub searched: Cell<Option<bool>>,
+    /// The handshake answers a challenge (`acme-tls/1`): nothing follows it.
+    pub challenge: Cell<bool>,
     /// Decrypted data that was not asked for yet.
     pub plaintext: Cell<Option<Brigade<'static>>>,
     /// Data to encrypt that waits for more.
@@ -70,6 +72,7 @@ impl ConnState {
             _first: Arc::clone(&vhost),
             vhost: RefCell::new(vhost),
             searched: Cell::new(None),
+            challenge: Cell::new(false),
             plaintext: Cell::new(Some(plaintext)),
             staged: Cell::new(None),
             failed: Cell::new(None),

@@ -2,8 +2,8 @@
 //! a session may be resumed.
 
 use super::connection::ConnState;
-use super::report;
 use super::vhost::{Policy, Tls, Vhost};
+use super::{challenge, report, stapling};
 use crate::apr::Strings;
 use crate::apr::pool::c_string;
 use crate::httpd::conn::wildcard_matches;
@@ -17,7 +17,7 @@ use crate::ossl::callback::{
 use crate::ossl::ctx::SslCtxRef;
 use crate::ossl::session::{Binding, Session, SessionRef};
 use crate::ossl::ssl::{Ssl, SslRef};
-use crate::policy::alpn::{OfferError, split_offer};
+use crate::policy::alpn::{ACME_TLS_1, OfferError, split_offer};
 use std::ffi::CStr;
 use std::ops::Range;
 use std::ptr::NonNull;
@@ -32,6 +32,10 @@ pub struct Events;
 /// Lets the callbacks of `ssl` find the state of its connection.
 pub fn tie(ssl: &Ssl, state: &ConnState) {
     ssl.set_app_data(NonNull::from(state).cast());
+    // Functions of other modules (`mod_ssl_openssl.h`) find the connection there.
+    if let Some(conn) = NonNull::new(state.conn().as_ptr()) {
+        ssl.set_common_app_data(conn.cast());
+    }
 }
 
 /// The state that [`tie`] left.
@@ -46,6 +50,7 @@ impl ServerEvents for Events {
         if let Some(state) = state_of(ssl) {
             state.move_on(Event::Hello);
             select_vhost(state, ssl, hello.server_name());
+            return challenge::take_up(state, ssl, hello);
         }
         HelloVerdict::Continue
     }
@@ -63,11 +68,15 @@ impl ServerEvents for Events {
 
     fn certificate(&self, ssl: &SslRef) -> CertificateVerdict {
         let Some(state) = state_of(ssl) else { return CertificateVerdict::Refuse };
+        if state.challenge.get() {
+            // The answer to it is there already.
+            return CertificateVerdict::Ready;
+        }
         show_identities(state, ssl)
     }
 
     fn session_new(&self, ssl: &SslRef, session: &SessionRef) {
-        let Some(state) = state_of(ssl) else { return };
+        let Some(state) = state_of(ssl).filter(|state| !state.challenge.get()) else { return };
         let vhost = state.vhost();
         let Some(tls) = &vhost.tls else { return };
         let Some(store) = &tls.sessions else { return };
@@ -81,7 +90,7 @@ impl ServerEvents for Events {
     }
 
     fn session_get(&self, ssl: &SslRef, id: &[u8]) -> Option<Session> {
-        let state = state_of(ssl)?;
+        let state = state_of(ssl).filter(|state| !state.challenge.get())?;
         let vhost = state.vhost();
         let tls = vhost.tls.as_ref()?;
         let session = tls.sessions.as_ref()?.find(vhost.server.get(), state.conn().pool(), id)?;
@@ -105,7 +114,9 @@ impl ServerEvents for Events {
     }
 
     fn ticket_open(&self, ssl: &SslRef, session: &SessionRef, status: TicketStatus) -> TicketVerdict {
-        let Some(state) = state_of(ssl) else { return TicketVerdict::Ignore };
+        let Some(state) = state_of(ssl).filter(|state| !state.challenge.get()) else {
+            return TicketVerdict::Ignore;
+        };
         let vhost = state.vhost();
         match &vhost.tls {
             Some(tls) if fits(tls, session) => match status {
@@ -114,6 +125,10 @@ impl ServerEvents for Events {
             },
             _ => TicketVerdict::IgnoreAndRenew,
         }
+    }
+
+    fn status(&self, ssl: &SslRef) -> Option<Vec<u8>> {
+        stapling::response(state_of(ssl)?, ssl)
     }
 
     fn key_log(&self, ssl: &SslRef, line: &CStr) {
@@ -264,11 +279,23 @@ fn negotiate(state: &ConnState, offered: &[u8]) -> AlpnVerdict {
             return AlpnVerdict::Fatal;
         }
     };
+    let place_of = |name: &CStr| names.iter().find(|range| &offered[(*range).clone()] == name.to_bytes());
+    if state.challenge.get() {
+        return place_of(ACME_TLS_1).map_or(AlpnVerdict::Fatal, |range| AlpnVerdict::Select(range.clone()));
+    }
     let Some(chosen) = choose(state, conn, offered, &names) else { return AlpnVerdict::NoAck };
     // Never a name the client did not offer: strict clients give up then.
-    let Some(range) = names.into_iter().find(|range| &offered[range.clone()] == chosen.to_bytes()) else {
-        return AlpnVerdict::NoAck;
-    };
+    let Some(range) = place_of(chosen) else { return AlpnVerdict::NoAck };
+    // A challenge that was none after the ClientHello cannot be answered any more.
+    if chosen == ACME_TLS_1 || !switch(state, chosen) {
+        return AlpnVerdict::Fatal;
+    }
+    AlpnVerdict::Select(range.clone())
+}
+
+/// Makes `chosen` the protocol of the connection; says whether that was possible.
+pub fn switch(state: &ConnState, chosen: &CStr) -> bool {
+    let conn = state.conn();
     if chosen != conn.protocol() {
         let slot = state.server();
         let switched = conn.switch_protocol(slot.get(), chosen);
@@ -278,14 +305,14 @@ fn negotiate(state: &ConnState, offered: &[u8]) -> AlpnVerdict {
                 status,
                 format_args!("AH02908: protocol switch to '{}' failed", chosen.to_string_lossy()),
             );
-            return AlpnVerdict::Fatal;
+            return false;
         }
     }
-    AlpnVerdict::Select(range)
+    true
 }
 
 /// httpd's choice: the `Protocols` of the vhost and the modules that propose.
-fn choose<'c>(
+pub fn choose<'c>(
     state: &'c ConnState,
     conn: Conn<'c>,
     offered: &[u8],

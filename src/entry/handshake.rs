@@ -36,7 +36,11 @@ pub fn drive(state: &ConnState, waiting: Waiting) -> Result<(), Status> {
 fn established(state: &ConnState, ssl: &Ssl) -> Result<(), Status> {
     state.move_on(Event::Hello);
     state.move_on(Event::Established);
-    state.shared.establish(Established::of(ssl, &state.vhost()));
+    let vhost = state.vhost();
+    state.shared.establish(Established::of(ssl, &vhost));
+    if state.challenge.get() || vhost.tls.as_ref().is_some_and(|tls| tls.fallback) {
+        state.shared.refuse_requests();
+    }
     if ssl.is_tls13() {
         // Session tickets: nobody waits for them, so they share the trip of
         // the first response.

@@ -4,7 +4,7 @@ use super::connection::ConnState;
 use super::shared::Shared;
 use super::vhost::Vhost;
 use super::wire::{Waiting, Wire};
-use super::{cache, closed, events, filters, handshake, request, start, status, vars};
+use super::{cache, closed, events, filters, handshake, offered, request, start, status, vars};
 use crate::apr::Pool;
 use crate::guard;
 use crate::httpd::hook::{Modules, NONE, Order, answer};
@@ -124,6 +124,10 @@ entry_point! {
         ssl.set_accept_state();
         let state = ConnState::new(conn, ssl.clone(), wire, vhost.clone(), plaintext).attach(conn);
         events::tie(&ssl, state);
+        if let Err(said) = offered::pre_handshake(conn, &ssl) {
+            log!(conn, Info, "Connection refused by another module (pre_handshake: {said})");
+            return closed::connection(conn.as_ptr());
+        }
         answer::OK
     }
 }
@@ -138,7 +142,12 @@ entry_point! {
         if let Some(state) = ConnState::of(conn) {
             // A failure is logged, and the connection given up: those that
             // follow see that.
-            let _ = handshake::drive(state, Waiting::Block);
+            let established = handshake::drive(state, Waiting::Block);
+            if established.is_ok() && state.challenge.get() {
+                // The certificate was all that the client wanted to see.
+                conn.linger();
+                return answer::OK;
+            }
         }
         answer::DECLINED
     }

@@ -52,6 +52,9 @@ entry_point! {
         let Some(shared) = Shared::of(request.conn()) else { return answer::DECLINED };
         shutdown::choose(shared, request);
         announce(shared, request);
+        if shared.refuses_requests() {
+            return answer::UNAVAILABLE;
+        }
         check_host(shared, request)
     }
 }

@@ -98,6 +98,7 @@ pub struct Shared {
     named: OnceLock<ServerSlot>,
     established: OnceLock<Established>,
     gone: AtomicBool,
+    unavailable: AtomicBool,
     shutdown: OnceLock<ShutdownType>,
     /// Environment variables that stay the same for the whole connection.
     pub environment: Environment,
@@ -112,6 +113,7 @@ impl Shared {
             named: OnceLock::new(),
             established: OnceLock::new(),
             gone: AtomicBool::new(false),
+            unavailable: AtomicBool::new(false),
             shutdown: OnceLock::new(),
             environment: Environment::default(),
         }
@@ -152,6 +154,18 @@ impl Shared {
     /// The TLS part is over.
     pub fn end(&self) {
         self.gone.store(true, Ordering::Release);
+    }
+
+    /// Requests are to be refused with 503: the certificate stands in for one
+    /// that is not there yet, or answers a challenge.
+    pub fn refuse_requests(&self) {
+        self.unavailable.store(true, Ordering::Release);
+    }
+
+    /// Whether requests are to be refused with 503.
+    #[must_use]
+    pub fn refuses_requests(&self) -> bool {
+        self.unavailable.load(Ordering::Acquire)
     }
 
     /// The handshake is finished.

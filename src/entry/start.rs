@@ -6,12 +6,14 @@
 mod certificates;
 mod context;
 pub mod key_log;
+mod providers;
 mod random;
 
 use super::cache::SessionStore;
 use super::closed;
 use super::config::ServerConf;
 use super::identities::{Loader, Summary};
+use super::offered;
 use super::report;
 use super::vhost::Vhost;
 use crate::apr::Pool;
@@ -33,6 +35,8 @@ pub use random::for_connection as seed_for_connection;
 
 /// What all servers share.
 pub struct Common<'c> {
+    /// The pool of the configuration.
+    pub pool: Pool<'c>,
     /// `SSLSessionCache`.
     pub cache: &'c CacheSpec,
     /// The cache itself, except in the first pass.
@@ -103,7 +107,7 @@ fn start(pool: Pool<'_>, main: Server<'_>) -> Result<(), Failed> {
     random::at_startup(main, &global.random_seeds);
     set_fips(pool, main, global.fips)?;
     let store = if is_first_pass() { None } else { open_cache(pool, main, conf, &global.session_cache)? };
-    let common = Common { cache: &global.session_cache, store, key_log: key_log::open(main)? };
+    let common = Common { pool, cache: &global.session_cache, store, key_log: key_log::open(main)? };
     log!(main, Info, "AH01887: Init: Initializing (virtual) servers for SSL");
     let (mut loader, mut contexts) = (Loader::begin(), Contexts::default());
     for server in main.iter() {
@@ -120,6 +124,9 @@ fn start(pool: Pool<'_>, main: Server<'_>) -> Result<(), Failed> {
     }
     for server in main.iter() {
         check_port(server);
+    }
+    for server in main.iter() {
+        show(pool, server)?;
     }
     random::keep_for_connections(pool, &global.random_seeds);
     // The lines have become values of another form.
@@ -154,6 +161,16 @@ fn prepare(
     };
     let strict_sni = declared.strict_sni_vhost_check.unwrap_or(false);
     Ok(Arc::new(Vhost { id, server: server.slot(), strict_sni, tls }))
+}
+
+/// Shows the finished context of a server to other modules.
+fn show(pool: Pool<'_>, server: Server<'_>) -> Result<(), Failed> {
+    let Some(vhost) = Vhost::of(server) else { return Ok(()) };
+    let Some(tls) = &vhost.tls else { return Ok(()) };
+    offered::init_server(server, pool, &tls.ctx).map_err(|said| {
+        log!(server, Emerg, "Init: ({}) another module refuses the server (init_server: {said})", vhost.id);
+        Failed
+    })
 }
 
 /// The library at run time should not be older than that of the build.

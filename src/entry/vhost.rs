@@ -3,6 +3,7 @@
 
 use super::cache::SessionStore;
 use super::config::ServerConf;
+use super::stapling::Staples;
 use super::start::key_log::KeyLog;
 use crate::httpd::Server;
 use crate::httpd::server::ServerSlot;
@@ -32,6 +33,11 @@ pub struct Tls {
     /// Certificates with their keys, one for each kind of key; none when the
     /// context has them.
     pub identities: Vec<Arc<Identity>>,
+    /// The certificates only stand in for some that are not there yet: requests
+    /// are refused.
+    pub fallback: bool,
+    /// Certificates for which there are OCSP responses.
+    pub staples: Staples,
     /// Hex MD5 of the vhost id: what sessions are tied to.
     pub session_context: [u8; 32],
     /// What two vhosts must share to serve each other's requests.

@@ -125,6 +125,16 @@ impl<'c> Conn<'c> {
         unsafe { (*self.as_ptr()).keepalive = sys::AP_CONN_CLOSE }
     }
 
+    /// Nothing follows: it is flushed, closed and waited for as after the last
+    /// request.
+    pub fn linger(self) {
+        self.close_after_request();
+        // SAFETY: NULL with other MPMs, else owned by this connection.
+        if let Some(state) = unsafe { self.rec().cs.as_mut() } {
+            state.state = sys::CONN_STATE_LINGER;
+        }
+    }
+
     /// Tells the event MPM that a write waits for input.
     pub fn sense_read(self) {
         // SAFETY: NULL with other MPMs, else owned by this connection.

@@ -30,3 +30,24 @@ pub fn find(name: &CStr) -> Option<unsafe extern "C" fn()> {
     // SAFETY: looks the name up.
     unsafe { sys::apr_dynamic_fn_retrieve(name.as_ptr()) }
 }
+
+/// The functions of other modules in an optional hook that this module runs, in
+/// their order (`apr_optional_hook_get`).
+///
+/// # Safety
+/// `L` is the record that the header declares for the hook of that name.
+pub unsafe fn hooked<L: Copy>(name: &CStr) -> impl Iterator<Item = L> {
+    // SAFETY: looks the name up.
+    let array = unsafe { sys::apr_optional_hook_get(name.as_ptr()) };
+    // SAFETY: NULL, or an array that lives as long as the configuration's hooks.
+    let (first, count) = match unsafe { array.as_ref() } {
+        Some(array) => (array.elts.cast::<L>().cast_const(), usize::try_from(array.nelts).unwrap_or(0)),
+        None => (std::ptr::null(), 0),
+    };
+    (0..count).map(move |index| {
+        // SAFETY: the index is below the number of elements, so they are there.
+        let entry = unsafe { first.add(index) };
+        // SAFETY: the caller promises the type of the elements.
+        unsafe { entry.read() }
+    })
+}

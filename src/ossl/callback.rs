@@ -18,7 +18,7 @@ use super::ssl::SslRef;
 mod hello;
 mod trampoline;
 
-pub use hello::{ClientHello, parse_server_name};
+pub use hello::{ClientHello, parse_alpn, parse_server_name};
 
 /// After the ClientHello.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,6 +139,13 @@ pub trait ServerEvents: Sync {
     /// A client wants to resume the session in a ticket. Not asked for sessions found by their id.
     fn ticket_open(&self, ssl: &SslRef, session: &SessionRef, status: TicketStatus) -> TicketVerdict;
 
+    /// The client wants an OCSP response for the certificate that is about to be sent, which
+    /// [`SslRef::certificate`] gives. Only after [`answer_status`].
+    fn status(&self, ssl: &SslRef) -> Option<Vec<u8>> {
+        let _ = ssl;
+        None
+    }
+
     /// A line of key material in the form of the SSLKEYLOGFILE format; only when asked for. Whoever has it
     /// can read the connection.
     fn key_log(&self, ssl: &SslRef, line: &CStr) {
@@ -202,6 +209,12 @@ pub fn install(ctx: &SslCtxRef, answers: &'static dyn ServerEvents, wanted: Want
         // SAFETY: see above.
         unsafe { ffi::SSL_CTX_set_info_callback(raw, Some(trampoline::state_change)) };
     }
+}
+
+/// Makes a context ask for OCSP responses; besides [`install`].
+pub fn answer_status(ctx: &SslCtxRef) {
+    // SAFETY: a borrowed context is alive, and the function has the signature of this callback.
+    unsafe { sys::SSL_CTX_set_tlsext_status_cb(ctx.as_ptr(), Some(trampoline::status)) };
 }
 
 /// A place that leads to the answers: a pointer to a trait object is too wide for an ex_data slot.

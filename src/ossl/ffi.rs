@@ -27,6 +27,7 @@ pub const SSL_CTRL_EXTRA_CHAIN_CERT: c_int = 14;
 pub const SSL_CTRL_SET_DH_AUTO: c_int = 118;
 pub const SSL_CTRL_SET_GROUPS: c_int = 91;
 pub const SSL_CTRL_CHAIN: c_int = 88;
+pub const SSL_CTRL_GET_CHAIN_CERTS: c_int = 115;
 pub const SSL_CERT_SET_FIRST: c_long = 1;
 pub const SSL_CERT_SET_NEXT: c_long = 2;
 pub const SSL_SESS_CACHE_OFF: c_long = 0;
@@ -79,6 +80,11 @@ unsafe extern "C" {
     pub fn SSL_set_verify_depth(ssl: *mut SSL, depth: c_int);
     pub fn X509_VERIFY_PARAM_set1(to: *mut o::X509_VERIFY_PARAM, from: *const o::X509_VERIFY_PARAM) -> c_int;
     pub fn SSL_up_ref(ssl: *mut SSL) -> c_int;
+    pub fn X509_STORE_CTX_get1_issuer(
+        issuer: *mut *mut X509,
+        ctx: *mut o::X509_STORE_CTX,
+        x509: *mut X509,
+    ) -> c_int;
     pub fn SSL_get_options(ssl: *const SSL) -> u64;
     pub fn SSL_set_options(ssl: *mut SSL, options: u64) -> u64;
     pub fn SSL_set_session_id_context(ssl: *mut SSL, id: *const c_uchar, len: c_uint) -> c_int;

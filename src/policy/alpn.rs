@@ -1,6 +1,11 @@
 //! The protocols a client offers (ALPN, RFC 7301).
 
+use std::ffi::CStr;
 use std::ops::Range;
+
+/// The protocol that is only there to be agreed on: a challenge of a
+/// certificate authority (RFC 8737).
+pub const ACME_TLS_1: &CStr = c"acme-tls/1";
 
 /// Why a list of protocols cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

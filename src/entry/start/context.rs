@@ -2,6 +2,7 @@
 //! configuration asks for the same, and the identities.
 
 use super::certificates;
+use super::providers::{self, Completed};
 use super::{Common, Failed, fatal};
 use crate::apr::pool::c_string;
 use crate::config::cache_spec::CacheSpec;
@@ -12,6 +13,7 @@ use crate::entry::events::EVENTS;
 use crate::entry::identities::Loader;
 use crate::entry::report;
 use crate::entry::vhost::{Policy, Tls};
+use crate::entry::{offered, stapling};
 use crate::httpd::log::{LogTarget, log};
 use crate::httpd::{Level, Server};
 use crate::ossl::callback::{self, Wanted};
@@ -60,7 +62,7 @@ impl Site<'_> {
 
 /// The contexts of one pass over the configuration.
 #[derive(Default)]
-pub struct Contexts(HashMap<(ServerConfig, bool), Terms>);
+pub struct Contexts(HashMap<(ServerConfig, bool, Option<String>), Terms>);
 
 /// A context in the making, or made.
 pub struct Terms {
@@ -104,8 +106,12 @@ pub fn build(
     loader: &mut Loader,
     contexts: &mut Contexts,
 ) -> Result<Tls, Failed> {
+    let Completed { config: declared, fallback } = providers::complete(common.pool, site, declared);
+    let declared = &declared;
     let states = site.server.logs(Level::Debug);
-    let terms = match contexts.0.entry((declared.context_key(), states)) {
+    // Whatever another module does to a context is meant for one server.
+    let alone = offered::wants_contexts().then(|| site.id.to_owned());
+    let terms = match contexts.0.entry((declared.context_key(), states, alone)) {
         Entry::Occupied(known) => {
             log!(site.server, Trace1, "Sharing the SSL context of {}", known.get().policy.made_for);
             known.into_mut()
@@ -130,9 +136,12 @@ pub fn build(
     let Some(session_context) = lib::md5_hex(site.id.as_bytes()) else {
         return site.fail("Unable to compute a digest", &[]);
     };
+    let staples = stapling::prime(common.pool, site.server, &terms.policy.ctx, &identities);
     Ok(Tls {
         policy: Arc::clone(&terms.policy),
         identities,
+        fallback,
+        staples,
         session_context,
         identity: identity(declared, declared.protocol.unwrap_or(Protocols::DEFAULT)),
         auth: AuthGroup { conf_cmds: declared.openssl_conf_cmds.clone() },

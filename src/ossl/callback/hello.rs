@@ -9,6 +9,7 @@ use crate::ossl::lib::bytes_from;
 use crate::ossl::ssl::SslRef;
 
 const EXTENSION_SERVER_NAME: u32 = 0;
+const EXTENSION_ALPN: u32 = 16;
 
 /// The ClientHello, while its callback runs.
 pub struct ClientHello<'h> {
@@ -40,6 +41,13 @@ impl<'h> ClientHello<'h> {
     #[must_use]
     pub fn server_name(&self) -> Option<&str> {
         parse_server_name(self.extension(EXTENSION_SERVER_NAME)?)
+    }
+
+    /// The protocols the client offers, each after a byte with its length; `None` also when the extension is
+    /// malformed, which OpenSSL complains about by itself.
+    #[must_use]
+    pub fn alpn(&self) -> Option<&[u8]> {
+        parse_alpn(self.extension(EXTENSION_ALPN)?)
     }
 
     /// The version of the message's own field: 0x0303 for TLS 1.3, too.
@@ -98,6 +106,15 @@ pub fn parse_server_name(extension: &[u8]) -> Option<&str> {
     std::str::from_utf8(name).ok()
 }
 
+/// The list in an ALPN extension (RFC 7301, section 3.1), which may itself be malformed.
+#[must_use]
+pub fn parse_alpn(extension: &[u8]) -> Option<&[u8]> {
+    let [high, low, list @ ..] = extension else {
+        return None;
+    };
+    (list.len() == usize::from(u16::from_be_bytes([*high, *low]))).then_some(list)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,6 +152,20 @@ mod tests {
         ];
         for (entries, name) in table {
             assert_eq!(parse_server_name(&extension(entries)), name, "{entries:?}");
+        }
+    }
+
+    #[test]
+    fn the_list_of_protocols_is_all_there_is() {
+        for (bytes, list) in [
+            (&b"\0\x03\x02h2"[..], Some(&b"\x02h2"[..])),
+            (b"\0\0", Some(b"")),
+            (b"\0\x02\x02h2", None),
+            (b"\0\x04\x02h2", None),
+            (b"\0", None),
+            (b"", None),
+        ] {
+            assert_eq!(parse_alpn(bytes), list, "{bytes:?}");
         }
     }
 

@@ -205,6 +205,17 @@ pub(super) unsafe extern "C" fn ticket_open(
     }
 }
 
+pub(super) unsafe extern "C" fn status(raw: *mut sys::SSL, _: *mut c_void) -> c_int {
+    // SAFETY: OpenSSL passes the connection whose handshake this is.
+    let ssl = unsafe { SslRef::from_ptr(raw) };
+    let verdict = guard::catch("status", None, || answers(ssl).map(|answers| answers.status(ssl)));
+    match verdict {
+        Some(Some(der)) if ssl.set_ocsp_response(&der) => ffi::SSL_TLSEXT_ERR_OK,
+        Some(_) => ffi::SSL_TLSEXT_ERR_NOACK,
+        None => ffi::SSL_TLSEXT_ERR_ALERT_FATAL,
+    }
+}
+
 pub(super) unsafe extern "C" fn key_log(raw: *const sys::SSL, line: *const c_char) {
     // SAFETY: OpenSSL passes the connection whose handshake this is.
     let ssl = unsafe { SslRef::from_ptr(raw.cast_mut()) };

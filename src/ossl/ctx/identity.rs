@@ -90,7 +90,6 @@ impl SslCtxRef {
     /// # Errors
     /// See [`KeyError`].
     pub fn use_key<T: HasPrivate>(&self, cert: &X509Ref, key: &PKeyRef<T>) -> Result<(), KeyError> {
-        error::clear();
         // OpenSSL would put a key of another type beside the certificate without a word, so it is compared
         // first.
         check_key(cert, key).map_err(KeyError::Mismatch)?;
@@ -120,22 +119,66 @@ impl SslCtxRef {
         Ok(())
     }
 
-    /// The certificates that were added, one for each key type. The first of them is the current one
-    /// afterwards.
+    /// The certificates that were added, one for each key type, each with its issuer if that is known: from
+    /// its own chain, the extra chain, or the store. The first certificate is the current one afterwards.
     #[must_use]
-    pub fn certificates(&self) -> Vec<X509> {
+    pub fn certificates(&self) -> Vec<(X509, Option<X509>)> {
         let mut certs = Vec::new();
         let mut more = self.select_certificate(ffi::SSL_CERT_SET_FIRST);
         while more {
             // SAFETY: a borrowed context is alive. The certificate is the context's.
             let cert = unsafe { sys::SSL_CTX_get0_certificate(self.as_ptr()) };
             // SAFETY: `cert` is NULL or alive.
-            certs.extend(unsafe { owned_cert(cert) });
+            if let Some(cert) = unsafe { owned_cert(cert) } {
+                let issuer = self.issuer_of(&cert);
+                certs.push((cert, issuer));
+            }
             more = self.select_certificate(ffi::SSL_CERT_SET_NEXT);
         }
         self.select_certificate(ffi::SSL_CERT_SET_FIRST);
         error::clear();
         certs
+    }
+
+    /// The issuer of an identity's certificate, if that is known: from its chain, or the store.
+    #[must_use]
+    pub fn issuer(&self, identity: &Identity) -> Option<X509> {
+        let cert = identity.certificate();
+        let chain = identity.chain().map_or(ptr::null_mut(), StackRef::as_ptr);
+        issuer_in(chain.cast(), cert).or_else(|| self.issuer_in_store(cert))
+    }
+
+    /// The issuer of the certificate, which is the current one.
+    fn issuer_of(&self, cert: &X509Ref) -> Option<X509> {
+        [ffi::SSL_CTRL_GET_CHAIN_CERTS, sys::SSL_CTRL_GET_EXTRA_CHAIN_CERTS]
+            .into_iter()
+            .find_map(|list| {
+                let mut stack: *mut sys::OPENSSL_STACK = ptr::null_mut();
+                self.ctrl(list, 0, (&raw mut stack).cast());
+                issuer_in(stack, cert)
+            })
+            .or_else(|| self.issuer_in_store(cert))
+    }
+
+    /// The issuer among the authorities of the context.
+    fn issuer_in_store(&self, cert: &X509Ref) -> Option<X509> {
+        // SAFETY: a borrowed context is alive, and its store with it.
+        let store = unsafe { sys::SSL_CTX_get_cert_store(self.as_ptr()) };
+        let search = openssl::x509::X509StoreContext::new().ok()?;
+        let mut issuer = ptr::null_mut();
+        // SAFETY: the store lives as long as the context, longer than the search.
+        let ready =
+            unsafe { sys::X509_STORE_CTX_init(search.as_ptr(), store, ptr::null_mut(), ptr::null_mut()) };
+        if ready != 1 {
+            return None;
+        }
+        // SAFETY: the search is prepared; the place is ours.
+        let found =
+            unsafe { ffi::X509_STORE_CTX_get1_issuer(&raw mut issuer, search.as_ptr(), cert.as_ptr()) };
+        // SAFETY: initialised above.
+        unsafe { sys::X509_STORE_CTX_cleanup(search.as_ptr()) };
+        // SAFETY: the reference was counted for the caller.
+        (found == 1 && !issuer.is_null()).then(|| unsafe { X509::from_ptr(issuer) })
     }
 
     /// Whether the certificate that was added last is there and has its key.
@@ -157,6 +200,21 @@ impl SslCtxRef {
     fn select_certificate(&self, which: c_long) -> bool {
         self.ctrl(ffi::SSL_CTRL_SET_CURRENT_CERT, which, ptr::null_mut()) > 0
     }
+}
+
+/// The issuer of the certificate in a list: NULL, or a live stack of certificates.
+fn issuer_in(stack: *mut sys::OPENSSL_STACK, cert: &X509Ref) -> Option<X509> {
+    // SAFETY: the callers pass lists that their context or identity keeps alive; NULL has no entries.
+    let count = unsafe { sys::OPENSSL_sk_num(stack) };
+    (0..count).find_map(|index| {
+        // SAFETY: the index is below the stack's length.
+        let candidate = unsafe { sys::OPENSSL_sk_value(stack, index) };
+        // SAFETY: a stack of X509 holds those.
+        let candidate = unsafe { owned_cert(candidate.cast()) }?;
+        // SAFETY: both are alive. X509_V_OK is 0.
+        let fits = unsafe { sys::X509_check_issued(candidate.as_ptr(), cert.as_ptr()) } == 0;
+        fits.then_some(candidate)
+    })
 }
 
 /// An OpenSSL stack of the certificates; none for an empty slice.

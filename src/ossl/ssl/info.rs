@@ -195,6 +195,16 @@ impl SslRef {
         unsafe { owned_cert(cert) }
     }
 
+    /// Client: the OCSP response (DER) that came with the peer's certificate; empty if none did.
+    #[must_use]
+    pub fn ocsp_response(&self) -> Vec<u8> {
+        let mut der: *mut u8 = ptr::null_mut();
+        // SAFETY: see pending; the place is ours.
+        let length = unsafe { sys::SSL_get_tlsext_status_ocsp_resp(self.as_ptr(), &raw mut der) };
+        // SAFETY: the bytes are the connection's, and are copied at once. Without a response the length is -1.
+        unsafe { bytes_from(der, usize::try_from(length).unwrap_or(0)) }.to_vec()
+    }
+
     /// The peer's certificate.
     #[must_use]
     pub fn peer_certificate(&self) -> Option<X509> {

@@ -12,7 +12,7 @@ use openssl_sys as sys;
 
 use super::SslRef;
 use crate::ossl::ctx::identity::stack_of;
-use crate::ossl::ctx::{ExSlot, SslCtx, SslCtxRef, Verify};
+use crate::ossl::ctx::{ExSlot, SslCtx, SslCtxRef, Verify, options};
 use crate::ossl::error::{self, LibraryError};
 use crate::ossl::ffi;
 use crate::ossl::session::SessionRef;
@@ -162,6 +162,34 @@ impl SslRef {
         let (cert, key) = (cert.as_ptr(), key.as_ptr());
         // SAFETY: see ctx; OpenSSL counts its own references to all of them.
         error::check(unsafe { ffi::SSL_use_cert_and_key(self.as_ptr(), cert, key, stack, 1) })
+    }
+
+    /// The handshake gives nothing out by which its session could be resumed.
+    pub fn forbid_resumption(&self) {
+        self.set_options(options::NO_TICKET);
+        // SAFETY: see ctx.
+        unsafe { sys::SSL_set_num_tickets(self.as_ptr(), 0) };
+    }
+
+    /// Client: asks for an OCSP response with the certificate.
+    pub fn request_ocsp_response(&self) {
+        let kind = c_long::from(sys::TLSEXT_STATUSTYPE_ocsp);
+        self.ctrl(sys::SSL_CTRL_SET_TLSEXT_STATUS_REQ_TYPE, kind, ptr::null_mut());
+    }
+
+    /// Server, while it is asked for it: the OCSP response (DER) to staple.
+    #[must_use]
+    pub(in crate::ossl) fn set_ocsp_response(&self, der: &[u8]) -> bool {
+        let Ok(length) = c_long::try_from(der.len()) else { return false };
+        // SAFETY: allocates; the length is that of the response.
+        let copy = unsafe { sys::OPENSSL_malloc(der.len()) }.cast::<u8>();
+        if copy.is_null() {
+            return false;
+        }
+        // SAFETY: the copy has room for all of the response and was just allocated.
+        unsafe { ptr::copy_nonoverlapping(der.as_ptr(), copy, der.len()) };
+        // SAFETY: see ctx; the connection owns the buffer from here on.
+        unsafe { sys::SSL_set_tlsext_status_ocsp_resp(self.as_ptr(), copy, length) == 1 }
     }
 
     /// This side answers.

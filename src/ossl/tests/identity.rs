@@ -1,3 +1,4 @@
+use foreign_types::ForeignType;
 use openssl::pkey::{PKey, Private};
 use openssl::rsa::Rsa;
 use openssl::x509::X509;
@@ -5,6 +6,7 @@ use openssl::x509::X509;
 use super::make::*;
 use super::pipe::Pair;
 use crate::ossl::ctx::{InstallError, KeyError, SslCtx};
+use crate::ossl::identity::Identity as Whole;
 
 fn sent(ctx: &SslCtx) -> Vec<String> {
     let pair = Pair::new(&client(), ctx);
@@ -49,7 +51,7 @@ fn one_certificate_for_each_kind_of_key() {
         let identity = identity(kind);
         ctx.install(&identity.cert, &identity.key, &identity.chain).unwrap();
     }
-    let names = |ctx: &SslCtx| ctx.certificates().iter().map(subject).collect::<Vec<_>>();
+    let names = |ctx: &SslCtx| ctx.certificates().iter().map(|(cert, _)| subject(cert)).collect::<Vec<_>>();
     assert_eq!(names(&ctx), ["default.test"; 3]);
     let other = identity_for("other.test", Kind::Ecdsa);
     ctx.install(&other.cert, &other.key, &[]).unwrap();
@@ -110,6 +112,38 @@ fn the_security_level_of_the_cipher_list_decides_on_weak_keys() {
 }
 
 #[test]
+fn issuers() {
+    let (ca, ca_key) = authority();
+    let leaf_key = key(Kind::Ecdsa);
+    let leaf = certificate("leaf.test", &leaf_key, Some((ca, ca_key)), false);
+    let stranger = certificate("Stranger", &key(Kind::Ecdsa), None, true);
+    let issuer = |ctx: &SslCtx| ctx.certificates().remove(0).1.map(|issuer| subject(&issuer));
+    let bare = || {
+        let ctx = SslCtx::server().unwrap();
+        ctx.use_certificate(&leaf, None).unwrap();
+        ctx.use_key(&leaf, &leaf_key).unwrap();
+        ctx
+    };
+    assert_eq!(issuer(&bare()), None);
+    // Its own chain, where the issuer need not be the first.
+    for (chain, known) in [(&[][..], false), (&[stranger.clone()], false), (&[stranger, ca.clone()], true)] {
+        let ctx = SslCtx::server().unwrap();
+        ctx.install(&leaf, &leaf_key, chain).unwrap();
+        assert_eq!(issuer(&ctx).as_deref(), known.then_some("Authority"), "{}", chain.len());
+    }
+    let ctx = bare();
+    ctx.add_extra_chain(ca.clone()).unwrap();
+    assert_eq!(issuer(&ctx).as_deref(), Some("Authority"));
+    let ctx = bare();
+    // SAFETY: the context is alive, and its store with it.
+    let store = unsafe { openssl_sys::SSL_CTX_get_cert_store(ctx.as_ptr()) };
+    // SAFETY: both are alive; the store counts its own reference.
+    assert_eq!(unsafe { openssl_sys::X509_STORE_add_cert(store, ca.as_ptr()) }, 1);
+    assert_eq!(issuer(&ctx).as_deref(), Some("Authority"));
+    assert!(ctx.has_key_pair());
+}
+
+#[test]
 fn a_connection_can_show_another_certificate() {
     let other = identity_for("challenge.test", Kind::Ecdsa);
     let ctx = server(Kind::Ecdsa);
@@ -121,4 +155,43 @@ fn a_connection_can_show_another_certificate() {
     let pair = Pair::new(&client(), &ctx);
     let refused = pair.server.use_identity(&other.cert, &key(Kind::Ecdsa), &[]).unwrap_err();
     assert!(!refused.is_empty());
+}
+
+#[test]
+fn a_connection_can_show_one_identity_and_no_other() {
+    for version in [TLS12, TLS13] {
+        // Also in place of one of another type, which most clients would prefer.
+        for (usual, shown) in
+            [(Kind::Ecdsa, Kind::Ecdsa), (Kind::Ecdsa, Kind::Rsa), (Kind::Rsa, Kind::Ed25519)]
+        {
+            let other = identity_for("challenge.test", shown);
+            let other = Whole::new(&other.cert, other.key, &other.chain).unwrap();
+            let ctx = only(server(usual), version);
+            let pair = Pair::new(&client(), &ctx);
+            pair.server.clear_identities();
+            other.install(&pair.server).unwrap();
+            pair.open();
+            assert_eq!(subject(&pair.client.peer_certificate().unwrap()), "challenge.test");
+            assert_eq!(pair.client.peer_chain().len(), 2);
+            assert_eq!(sent(&ctx)[0], "default.test");
+        }
+    }
+}
+
+#[test]
+fn issuers_of_identities() {
+    let (ca, ca_key) = authority();
+    let leaf_key = key(Kind::Ecdsa);
+    let leaf = certificate("leaf.test", &leaf_key, Some((ca, ca_key)), false);
+    let stranger = certificate("Stranger", &key(Kind::Ecdsa), None, true);
+    let ctx = SslCtx::server().unwrap();
+    for (chain, known) in
+        [(&[][..], false), (std::slice::from_ref(&stranger), false), (&[stranger.clone(), ca.clone()], true)]
+    {
+        let whole = Whole::new(&leaf, leaf_key.clone(), chain).unwrap();
+        assert_eq!(
+            ctx.issuer(&whole).map(|issuer| subject(&issuer)).as_deref(),
+            known.then_some("Authority")
+        );
+    }
 }

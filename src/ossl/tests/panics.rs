@@ -8,7 +8,7 @@ use super::make::*;
 use super::pipe::{Outcome, Pair, read};
 use crate::ossl::bio::{Io, Transport};
 use crate::ossl::callback::{
-    AlpnVerdict, CertificateVerdict, ClientHello, HelloVerdict, ServerEvents, SniVerdict, StateChange,
+    self, AlpnVerdict, CertificateVerdict, ClientHello, HelloVerdict, ServerEvents, SniVerdict, StateChange,
     TicketStatus, TicketVerdict, Wanted,
 };
 use crate::ossl::ctx::{SessionCacheMode, SslCtx, SslCtxRef, options};
@@ -61,6 +61,10 @@ impl ServerEvents for Faulty {
         self.reach("ticket_open");
         TicketVerdict::Use
     }
+    fn status(&self, _: &SslRef) -> Option<Vec<u8>> {
+        self.reach("status");
+        None
+    }
     fn key_log(&self, _: &SslRef, _: &CStr) {
         self.reach("key_log");
     }
@@ -78,6 +82,7 @@ fn faulty(name: &'static str, version: i32, tickets: bool) -> (SslCtx, &'static 
     }
     let wanted = Wanted { sessions: !tickets, states: name == "state_change", keys: name == "key_log" };
     let faulty = answer(&ctx, Faulty(name, AtomicUsize::new(0)), wanted);
+    callback::answer_status(&ctx);
     (ctx, faulty)
 }
 
@@ -86,6 +91,7 @@ fn meet(server: &SslCtx, client: &SslCtx, session: Option<&Session>) -> (Outcome
     let pair = Pair::new(client, server);
     pair.client.set_server_name(c"default.test");
     pair.client.set_alpn_offer(b"\x02h2");
+    pair.client.request_ocsp_response();
     if let Some(session) = session {
         pair.client.set_session(session);
     }
@@ -127,6 +133,12 @@ fn alpn() {
 fn certificate() {
     refuses("certificate", TLS12, true, None);
     refuses("certificate", TLS13, true, None);
+}
+
+#[test]
+fn status() {
+    refuses("status", TLS12, true, None);
+    refuses("status", TLS13, true, None);
 }
 
 #[test]
