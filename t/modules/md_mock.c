@@ -47,6 +47,13 @@ static void *create_server(apr_pool_t *p, server_rec *s)
     return apr_array_make(p, 4, sizeof(entry));
 }
 
+/* Nothing is inherited. */
+static void *merge_server(apr_pool_t *p, void *base, void *add)
+{
+    (void)p, (void)base;
+    return add;
+}
+
 static const char *set_mock(cmd_parms *cmd, void *dir, int argc, char *const argv[])
 {
     apr_array_header_t *entries = ap_get_module_config(cmd->server->module_config, &md_mock_module);
@@ -326,4 +333,6 @@ static const command_rec commands[] = {
     {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL},
 };
 
-module AP_MODULE_DECLARE_DATA md_mock_module = {STANDARD20_MODULE_STUFF, NULL, NULL, create_server, NULL, commands, register_hooks, 0};
+module AP_MODULE_DECLARE_DATA md_mock_module = {
+    STANDARD20_MODULE_STUFF, NULL, NULL, create_server, merge_server, commands, register_hooks, AP_MODULE_FLAG_ALWAYS_MERGE,
+};
