@@ -83,7 +83,12 @@ fn answer(state: &ConnState, ssl: &SslRef, name: Option<&str>) -> Result<(), Una
         log!(conn, Warn, "AH10086: Failed to configure challenge certificate {name}");
         tell(state, &errors)
     };
+    let is_of_type = certificate.public_key().is_ok_and(|public| public.id() == key.id());
     let identity = Identity::new(&certificate, key, &chain).map_err(|refused| match refused {
+        IdentityError::Mismatch(_) if !is_of_type => {
+            log!(conn, Warn, "AH10088: Challenge certificate and private key {name} do not match");
+            Unanswered
+        }
         IdentityError::Mismatch(errors) => {
             let reason = errors.first().map_or("unknown", |error| &error.text);
             log!(conn, Warn, "AH10087: error '{reason}' using Challenge key: {name}");

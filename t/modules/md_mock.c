@@ -294,8 +294,8 @@ static int init_server(server_rec *s, apr_pool_t *p, int is_proxy, SSL_CTX *ctx)
 
 static int pre_handshake(conn_rec *c, SSL *ssl, int is_proxy)
 {
-    ap_log_cerror(APLOG_MARK, APLOG_NOTICE, 0, c, "MOCK pre_handshake, proxy %d, %s", is_proxy,
-                  SSL_in_before(ssl) ? "not begun" : "begun");
+    ap_log_cerror(APLOG_MARK, APLOG_NOTICE, 0, c, "MOCK pre_handshake, proxy %d, %s%s", is_proxy,
+                  SSL_in_before(ssl) ? "not begun" : "begun", SSL_get_app_data(ssl) == c ? ", connection known" : "");
     return number(c->base_server, OPTIONAL, "handshake", OK);
 }
 
