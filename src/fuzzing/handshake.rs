@@ -75,6 +75,11 @@ fn converse(stream: &[u8], sizes: &[u8]) -> (Stopped, Vec<Asked>) {
     assert!(ssl.read_bytes(&mut [0; 64]).is_err());
     let seen = SEEN.take();
     seen.iter().for_each(Asked::check);
+    for pair in seen.windows(2) {
+        if let [Asked::Hello { offer, .. }, Asked::Offer(list)] = pair {
+            assert_eq!(offer.as_ref(), Some(list), "the list of the ClientHello itself");
+        }
+    }
     (outcome, seen)
 }
 
@@ -115,7 +120,13 @@ impl Transport for End {
 /// only end the handshake.
 #[derive(Debug, PartialEq, Eq)]
 enum Asked {
-    Hello { name: Option<String>, extension: Option<Vec<u8>>, random: usize, session_id: usize },
+    Hello {
+        name: Option<String>,
+        extension: Option<Vec<u8>>,
+        offer: Option<Vec<u8>>,
+        random: usize,
+        session_id: usize,
+    },
     Offer(Vec<u8>),
     Session(Vec<u8>),
     Ticket,
@@ -124,7 +135,7 @@ enum Asked {
 impl Asked {
     fn check(&self) {
         match self {
-            Asked::Hello { name, extension, random, session_id } => {
+            Asked::Hello { name, extension, random, session_id, offer: _ } => {
                 assert_eq!(name.is_some(), extension.as_deref().is_some_and(hello::server_name));
                 assert_eq!(*random, 32);
                 assert!(*session_id <= 32);
@@ -154,6 +165,7 @@ impl ServerEvents for Answers {
         note(Asked::Hello {
             name: hello.server_name().map(str::to_owned),
             extension: hello.extension(0).map(<[u8]>::to_vec),
+            offer: hello.alpn().map(<[u8]>::to_vec),
             random: hello.random().len(),
             session_id: hello.session_id().len(),
         });

@@ -50,6 +50,18 @@ my $module = $directory . TestHttpd::apxs('LIBEXECDIR') . '/mod_ssl_rs.so';
 ok -s $module, 'the module';
 ok -s $module =~ s{mod_ssl_rs\.so\z}{libmod_ssl_rs.so}r, '... and its resident half';
 
+
+# The headers stand by themselves, and ours are used though httpd's own folder comes first and has one of the same name.
+my $headers = $directory . TestHttpd::apxs('INCLUDEDIR') . '/mod_ssl_rs';
+my $include = join ' ', '-I' . TestHttpd::apxs('INCLUDEDIR'), qx(apr-1-config --includes --cppflags) =~ s/\n/ /gr, "-I$headers";
+for my $header (qw(mod_ssl.h mod_ssl_openssl.h)) {
+    my $said = qx(gcc -fsyntax-only -Wall -Wextra -Werror $include -x c -include $headers/$header /dev/null 2>&1);
+    is $said, '', "$header compiles";
+}
+my $used = qx(echo '#include "mod_ssl_openssl.h"' | gcc -M $include -x c - 2>&1);
+like $used, qr{\Q$headers\E/mod_ssl\.h}, '... and is the one that is used';
+unlike $used, qr{\Q${\ TestHttpd::apxs('INCLUDEDIR')}\E/mod_ssl\.h}, '... alone';
+
 my $available = $directory . TestHttpd::apxs('SYSCONFDIR') . '/mods-available';
 SKIP: {
     skip 'not a Debian system', 1 unless -d TestHttpd::apxs('SYSCONFDIR') . '/mods-available';

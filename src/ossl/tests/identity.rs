@@ -126,7 +126,9 @@ fn issuers() {
     };
     assert_eq!(issuer(&bare()), None);
     // Its own chain, where the issuer need not be the first.
-    for (chain, known) in [(&[][..], false), (&[stranger.clone()], false), (&[stranger, ca.clone()], true)] {
+    for (chain, known) in
+        [(&[][..], false), (std::slice::from_ref(&stranger), false), (&[stranger.clone(), ca.clone()], true)]
+    {
         let ctx = SslCtx::server().unwrap();
         ctx.install(&leaf, &leaf_key, chain).unwrap();
         assert_eq!(issuer(&ctx).as_deref(), known.then_some("Authority"), "{}", chain.len());
