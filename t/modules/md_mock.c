@@ -11,7 +11,8 @@
  *   answer NUMBER          what both of them return
  *   challenge NAME FILE [KEY]   the answer for NAME; core gives the contents of the files, a key of "-" is NULL
  *   prime FILE             takes every certificate of the server; FILE is the response, "none" is nothing at all
- *   init NUMBER            init_server returns it
+ *   init NUMBER            init_server returns it; that hook is used only if MOCK_INIT is in the environment, because
+ *                          servers do not share contexts then
  *   handshake NUMBER       pre_handshake returns it
  */
 #include "mod_ssl_openssl.h"
@@ -25,6 +26,7 @@
 
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <stdlib.h>
 #include <string.h>
 
 module AP_MODULE_DECLARE_DATA md_mock_module;
@@ -284,11 +286,17 @@ static int optional_response(unsigned char **der, int *length, conn_rec *c, serv
 
 /* --- Contexts and connections --------------------------------------------------------------------------------------- */
 
+/* The contexts of this pass. */
+static apr_array_header_t *shown;
+
 static int init_server(server_rec *s, apr_pool_t *p, int is_proxy, SSL_CTX *ctx)
 {
-    (void)p;
-    ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s, "MOCK init_server %s, proxy %d, certificate %s", s->server_hostname, is_proxy,
-                 SSL_CTX_get0_certificate(ctx) ? "there" : "missing");
+    int i, before = 0;
+    if (!shown) shown = apr_array_make(p, 4, sizeof(SSL_CTX *));
+    for (i = 0; i < shown->nelts; i++) before += APR_ARRAY_IDX(shown, i, SSL_CTX *) == ctx;
+    APR_ARRAY_PUSH(shown, SSL_CTX *) = ctx;
+    ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s, "MOCK init_server %s, proxy %d, certificate %s%s", s->server_hostname, is_proxy,
+                 SSL_CTX_get0_certificate(ctx) ? "there" : "missing", before ? ", seen before" : "");
     return number(s, OPTIONAL, "init", DECLINED);
 }
 
@@ -303,6 +311,7 @@ static int post_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp, serve
 {
     (void)p, (void)plog, (void)ptemp, (void)s;
     primed = NULL;
+    shown = NULL;
     return DECLINED;
 }
 
@@ -324,7 +333,7 @@ static void register_hooks(apr_pool_t *p)
     APR_OPTIONAL_HOOK(ssl, answer_challenge, optional_challenge, NULL, NULL, middle);
     APR_OPTIONAL_HOOK(ssl, init_stapling_status, optional_prime, NULL, NULL, middle);
     APR_OPTIONAL_HOOK(ssl, get_stapling_status, optional_response, NULL, NULL, middle);
-    APR_OPTIONAL_HOOK(ssl, init_server, init_server, NULL, NULL, middle);
+    if (getenv("MOCK_INIT")) APR_OPTIONAL_HOOK(ssl, init_server, init_server, NULL, NULL, middle);
     APR_OPTIONAL_HOOK(ssl, pre_handshake, pre_handshake, NULL, NULL, middle);
 }
 

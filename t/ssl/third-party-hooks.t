@@ -14,6 +14,8 @@ sub vhost {
     return "<VirtualHost *:\@PORT@>\nServerName ${\($name // 'localhost')}\nSSLEngine on\n\@RSA@\n$lines\n</VirtualHost>\n";
 }
 
+$ENV{MOCK_INIT} = 1;
+
 # --- init_server --------------------------------------------------------------------------------------------------------
 {
     my $httpd = TestHttpd->start(Mock::load() . vhost('') . vhost('Mock optional init 0', 'second.example.test')
