@@ -24,6 +24,12 @@ fail() {
     exit "$failure_status"
 }
 
+# Prints the head of the script.
+usage() {
+    sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+}
+
 # Runs openssl quietly; its output is shown when it fails.
 ossl() {
     openssl "$@" >"$scratch/log" 2>&1 </dev/null || {
