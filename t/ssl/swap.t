@@ -50,6 +50,13 @@ my $module = $directory . TestHttpd::apxs('LIBEXECDIR') . '/mod_ssl_rs.so';
 ok -s $module, 'the module';
 ok -s $module =~ s{mod_ssl_rs\.so\z}{libmod_ssl_rs.so}r, '... and its resident half';
 
+# The tools and the examples come along; the tools run from where they are.
+my $share = $directory . TestHttpd::apxs('datadir') . '/mod_ssl_rs';
+is_deeply [map { s{\Q$share\E/}{}r } glob "$share/*/*"],
+    [(map { "examples/$_.conf" } qw(default-vhost hardened-vhost legacy-vhost ssl)), map { "tools/$_" } qw(certificate hash-links match-check pki.sh sign)], 'tools and examples';
+is system("'$share/tools/certificate' TYPE=test NAME=localhost OUT='$directory-made' >/dev/null"), 0, '... a certificate by an installed tool';
+is system("'$share/tools/match-check' '$directory-made/localhost.pem' '$directory-made/localhost.key' >/dev/null"), 0, '... which is checked by another one';
+
 my $available = $directory . TestHttpd::apxs('SYSCONFDIR') . '/mods-available';
 SKIP: {
     skip 'not a Debian system', 1 unless -d TestHttpd::apxs('SYSCONFDIR') . '/mods-available';
@@ -91,4 +98,5 @@ END
 ($status, $text) = output_of('uninstall', $directory);
 is $status, 0, 'make uninstall';
 is qx(find $directory -type f), '', '... leaves nothing';
+ok !-e $share, '... not even the folder of the tools';
 done_testing;
