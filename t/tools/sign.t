@@ -154,6 +154,8 @@ sub written { my ($bytes) = @_; return Tool::write_file("$work/written-" . ++$nu
 refused(written($der =~ s/good\.example\.test(?!.*good)/evil.example.test/sr), qr/its signature is not made with the key/, 'changed after it was signed');
 refused(written(substr($der, 0, -1) . chr(ord(substr $der, -1) ^ 1)), qr/no certificate request, or its signature/, 'another signature');
 refused(written(substr $der, 0, 100), qr/no certificate request/, 'cut off');
+refused(request($key, '/CN=large', 'subjectAltName = ' . join ',', map { "DNS:host-$_.example.test" } 1 .. 4000), qr/more than 65536 bytes/, 'large');
+refused(request($key, '/CN=many', 'subjectAltName = ' . join ',', map { "DNS:host-$_.example.test" } 1 .. 500), qr/too many names/, 'many names');
 refused(written(''),                  qr/no certificate request/, 'nothing in it');
 refused(written("just words\n"),      qr/no certificate request/, 'words');
 refused("$certs/alpha.pem",           qr/no certificate request/, 'a certificate', "OUT=$work/x.pem");
