@@ -65,6 +65,7 @@ for my $algorithm (sort keys %key_text) {
     like $request, qr/verify OK/, 'the request is signed with its key';
     like $request, qr/Subject: CN = c\.example\.test$/m, 'its subject';
     like $request, qr/DNS:c\.example\.test, IP Address:192\.0\.2\.1$/m, 'its names';
+    is scalar(() = $request =~ /X509v3/g), 1, '... are all it asks for';
 
     $run = Tool::run('certificate', 'TYPE=custom', 'NAME=d.example.test', "OUT=$out", "CA=$out/own authority");
     is $run->{status}, 0, 'custom with an authority of one\'s own' or diag $run->{output};
