@@ -32,7 +32,7 @@ copy("$certs/intermediate.pem", "$folder/an intermediate.crt");
 revocation_list('root', "$folder/root.crl");
 my $run = hash_links();
 is $run->{status}, 0, 'links are made' or diag $run->{output};
-like $run->{output}, qr/: updated, 3 links$/m, '... one is told';
+like $run->{output}, qr/: updated, links: 3$/m, '... one is told';
 my %expected = ("$hash{root}.0" => 'root.pem', "$hash{intermediate}.0" => 'an intermediate.crt', "$hash{root}.r0" => 'root.crl');
 is_deeply links(), \%expected, 'HASH.0 for certificates, HASH.r0 for revocation lists';
 is Tool::command('openssl', 'verify', '-CApath', $folder, '-crl_check', "$certs/intermediate.pem")->{status}, 0, 'OpenSSL finds both by them';
@@ -40,7 +40,7 @@ is Tool::command('openssl', 'verify', '-CApath', $folder, '-crl_check', "$certs/
 my $listing = Tool::listing($folder);
 $run = hash_links("$folder/");
 is $run->{status}, 0, 'again';
-like $run->{output}, qr/: nothing to do, 3 links$/m, '... there is nothing to do';
+like $run->{output}, qr/: nothing to do, links: 3$/m, '... there is nothing to do';
 is Tool::listing($folder), $listing, '... and nothing was done';
 
 # A second certificate of the same name, and changes.
