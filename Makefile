@@ -21,7 +21,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help prerequisites test-prerequisites build check unit t t-all test parity run stop bench install uninstall \
-        certificates fuzz clean
+        certificate certificates fuzz clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,6 +84,16 @@ install: $(BUILT) ## install as mod_ssl_rs.so beside httpd's modules (DESTDIR, A
 
 uninstall: ## undo that
 	@tools/install uninstall "$(DESTDIR)"
+
+# The settings go to the tool as they were written: `$$(...)` in them is not for make to expand, and no shell reads them.
+SETTINGS := TYPE NAME ALTNAMES ALGO DAYS OUT CERT KEY CA ENCRYPT
+unexport $(SETTINGS)
+$(foreach s,$(SETTINGS),$(eval certificate: export SETTING_$s = $$(value $s)))
+
+certificate: ## a server's certificate: NAME=..., TYPE=dummy|test|custom|existing ...; tools/certificate explains it
+	$(if $(filter command line,$(origin PASSPHRASE) $(origin CA_PASSPHRASE)),$(error a pass phrase is no argument of make, \
+	    where everybody on the machine could read it: tools/certificate says how))@tools/certificate \
+	    $(foreach s,$(SETTINGS),"$s=$$SETTING_$s")
 
 certificates: ## a new demonstration certificate, where there is none or it expires
 	@tools/certificates target/demo/certificates
