@@ -11,3 +11,4 @@ mod panics;
 mod pipe;
 mod resumption;
 mod sni;
+mod store;
