@@ -26,7 +26,8 @@ like $dh, qr/BEGIN DH PARAMETERS/, 'there are parameters';
 # What the server sends for a key exchange: "DH, 2048 bits" or "ECDH, prime256v1, 256 bits".
 sub exchange {
     my ($httpd, @arguments) = @_;
-    my $output = qx(openssl s_client -connect 127.0.0.1:${\ $httpd->port } -servername localhost -tls1_2 @arguments </dev/null 2>&1);
+    push @arguments, '-servername', 'localhost' unless grep { $_ eq '-servername' } @arguments;
+    my $output = qx(openssl s_client -connect 127.0.0.1:${\ $httpd->port } -tls1_2 @arguments </dev/null 2>&1);
     return $output =~ /^Server Temp Key: (.*)$/m ? $1 : ($output =~ /(alert[^:\n]*|handshake failure)/ ? "failure: $1" : 'failure');
 }
 
@@ -69,6 +70,16 @@ my $other = Keys::write_file('other.pem', TestHttpd::slurp(Keys::certificate('ec
 my $httpd = TestHttpd->start(Keys::host(['rsa', $key]) =~ s{(?=</VirtualHost>)}{"SSLCertificateFile $other\nSSLCertificateKeyFile " . TestHttpd::certs() . "/localhost-ecdsa.key\n"}er);
 is exchange($httpd, @dhe), $auto, 'parameters in the second file are not looked at';
 unlike $httpd->error_log, qr/AH0254[01]/, '... nor logged';
+$httpd->stop;
+
+# Hosts that differ in nothing but the parameters in their files.
+my $with    = Keys::write_file('with.pem', $leaf, $dh);
+my $without = Keys::write_file('without.pem', $leaf);
+sub named { my ($name, $file) = @_; return "<VirtualHost *:\@PORT@>\nServerName $name\nSSLEngine on\nSSLCertificateFile $file\nSSLCertificateKeyFile $key\n</VirtualHost>\n" }
+$httpd = TestHttpd->start(named('localhost', $without) . named('with.test', $with) . named('again.test', $with) . named('without.test', $without));
+is_deeply {map { $_ => exchange($httpd, @dhe, '-servername', $_) } qw(localhost with.test again.test without.test)},
+    {'localhost' => $auto, 'with.test' => 'DH, 3072 bits', 'again.test' => 'DH, 3072 bits', 'without.test' => $auto}, 'each host has its own';
+is_deeply [sort $httpd->error_log =~ /AH02540: Custom DH parameters \(3072 bits\) for (\S+):443/g], [('again.test') x 2, ('with.test') x 2], '... which the log says of each';
 $httpd->stop;
 
 # A certificate with a larger key gets stronger parameters.
