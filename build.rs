@@ -137,6 +137,11 @@ fn version_cfgs(bindings: &str) {
         fail("OpenSSL 3.0 or later is needed: install libssl-dev (Debian)")
     }
     openssl_text(openssl);
+    println!("cargo:rustc-check-cfg=cfg(openssl_engine)");
+    let left_out = env::var("DEP_OPENSSL_CONF").unwrap_or_default();
+    if !left_out.split(',').any(|name| name == "OPENSSL_NO_ENGINE") {
+        println!("cargo:rustc-cfg=openssl_engine");
+    }
     for (name, first) in OPENSSL_CFGS {
         println!("cargo:rustc-check-cfg=cfg({name})");
         if openssl >= *first {

@@ -6,6 +6,7 @@
 //! one that never gets behind the first check.
 
 mod credentials;
+mod dialogs;
 mod directives;
 mod handshake;
 mod hello;
@@ -17,6 +18,7 @@ mod variables;
 use crate::ossl::error;
 
 pub use credentials::{certificate_text, credentials};
+pub use dialogs::{pass_phrase, token_identifier};
 pub use directives::{directive_words, options_line, protocol_line};
 pub use handshake::handshake;
 pub use hello::{alpn_offer, server_name};

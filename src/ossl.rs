@@ -6,6 +6,7 @@ pub mod bio;
 pub mod callback;
 pub mod conf_cmd;
 pub mod ctx;
+pub mod engine;
 pub mod error;
 pub mod examine;
 mod ffi;
@@ -16,6 +17,8 @@ pub mod load;
 pub mod params;
 pub mod session;
 pub mod ssl;
+pub mod store;
+pub mod ui;
 pub mod x509;
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What is configured once for the whole server.
 
 use super::cache_spec::CacheSpec;
+use super::pass_phrase::Dialog;
 use super::random::RandomSeed;
 
 /// Values of the main server that hold for all.
@@ -10,6 +11,8 @@ pub struct GlobalConfig {
     pub session_cache: CacheSpec,
     /// `SSLRandomSeed`, in order.
     pub random_seeds: Vec<RandomSeed>,
+    /// `SSLPassPhraseDialog`.
+    pub pass_phrase_dialog: Dialog,
     /// `SSLFIPS`.
     pub fips: Option<bool>,
 }

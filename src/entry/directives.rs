@@ -63,7 +63,7 @@ use Arity::{Flag, One, OneOrTwo, Raw, Two, TwoOrThree};
 use Context::{Global, Options, Server};
 
 /// All directives, by name.
-pub static TABLE: [Directive; 17] = [
+pub static TABLE: [Directive; 18] = [
     row(
         c"SSLCertificateChainFile",
         One,
@@ -77,7 +77,7 @@ pub static TABLE: [Directive; 17] = [
         One,
         Server,
         "none",
-        c"Server certificate, followed by its chain and perhaps its key, PEM file ('/path/to/file')",
+        c"Server certificate, followed by its chain and perhaps its key, PEM file, or in a token ('/path/to/file', 'pkcs11:...')",
         certificate::certificate_file,
     ),
     row(
@@ -85,7 +85,7 @@ pub static TABLE: [Directive; 17] = [
         One,
         Server,
         "the key in SSLCertificateFile",
-        c"Private key of the server certificate, file ('/path/to/file')",
+        c"Private key of the server certificate, file or in a token ('/path/to/file', 'pkcs11:...')",
         certificate::key_file,
     ),
     row(
@@ -137,6 +137,14 @@ pub static TABLE: [Directive; 17] = [
         "none",
         c"Options for a directory ('[+-]option[=value] ...')",
         policy::options,
+    ),
+    row(
+        c"SSLPassPhraseDialog",
+        One,
+        Global,
+        "builtin",
+        c"How pass phrases of keys are asked for ('builtin', '|/path/to/program [arguments]', 'exec:/path/to/program')",
+        certificate::pass_phrase_dialog,
     ),
     row(
         c"SSLProtocol",

@@ -7,9 +7,11 @@
 //! configuration; what a configuration no longer names is dropped when its
 //! start has succeeded.
 
+use crate::ossl::engine::Engine;
 use crate::ossl::identity::{Identity, IdentityError};
 use crate::ossl::lib::sha256;
 use crate::ossl::load::{self, CertificateError, KeyError};
+use crate::ossl::params::{self, Parameters};
 use crate::ossl::x509;
 use openssl::pkey::{PKey, Private};
 use openssl::x509::X509;
@@ -17,6 +19,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use zeroize::Zeroizing;
 
 /// SHA-256 of the content of a file.
 pub type Digest = [u8; 32];
@@ -33,6 +36,8 @@ pub struct Certificates {
     pub path_length: Option<i64>,
     /// The names that the leaf stands for.
     pub names: Vec<String>,
+    /// DH and curve parameters in the same file.
+    pub parameters: Parameters,
     digest: Option<Digest>,
 }
 
@@ -41,9 +46,8 @@ impl Certificates {
         let mut certificates =
             load::certificates_from_pem(pem).map_err(CertificateError::Malformed)?.into_iter();
         let Some(leaf) = certificates.next() else { return Err(CertificateError::Malformed(Vec::new())) };
-        let (is_ca, path_length) = x509::basic_constraints(&leaf);
-        let names = x509::identities(&leaf);
-        Ok(Self { leaf, chain: certificates.collect(), is_ca, path_length, names, digest })
+        let parameters = params::from_pem(pem);
+        Ok(Self { chain: certificates.collect(), parameters, digest, ..Self::from(leaf) })
     }
 
     /// All certificates, the leaf first.
@@ -52,19 +56,71 @@ impl Certificates {
     }
 }
 
+impl From<X509> for Certificates {
+    /// A certificate that is in no file.
+    fn from(leaf: X509) -> Self {
+        let (is_ca, path_length) = x509::basic_constraints(&leaf);
+        let names = x509::identities(&leaf);
+        let (chain, parameters) = (Vec::new(), Parameters::default());
+        Self { leaf, chain, is_ca, path_length, names, parameters, digest: None }
+    }
+}
+
 /// A private key and what it was read from.
 #[derive(Clone)]
 pub struct Key {
     /// The key.
     pub key: PKey<Private>,
+    /// How it was written down.
+    pub form: Form,
+    /// What must outlive it.
+    engine: Option<Arc<Engine>>,
     /// The content of its file, where that is all it depends on.
     digest: Option<Digest>,
 }
 
-impl From<PKey<Private>> for Key {
+/// How a key was written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// PEM.
+    Pem,
+    /// DER, or base64 of it without header lines.
+    Bare,
+    /// Protected by a pass phrase.
+    Encrypted,
+    /// In a token.
+    Token,
+}
+
+/// What there is in a key file.
+pub enum Found {
+    /// A key that needs no pass phrase, or was opened in this pass.
+    Key(Key),
+    /// A key that was opened for an earlier configuration.
+    Kept(Key),
+    /// A key that needs a pass phrase.
+    Locked(Locked),
+}
+
+/// A key file that needs a pass phrase.
+pub struct Locked {
+    bytes: Zeroizing<Vec<u8>>,
+    digest: Option<Digest>,
+}
+
+impl Locked {
+    /// Tries a pass phrase.
+    #[must_use]
+    pub fn open(&self, phrase: &[u8]) -> Option<PKey<Private>> {
+        load::private_key_from_bytes(&self.bytes, Some(phrase)).ok()
+    }
+}
+
+impl Key {
     /// A key that is not kept: there is no content to know it again by.
-    fn from(key: PKey<Private>) -> Self {
-        Self { key, digest: None }
+    #[must_use]
+    pub fn of_token(key: PKey<Private>, engine: Option<Arc<Engine>>) -> Self {
+        Self { key, form: Form::Token, engine, digest: None }
     }
 }
 
@@ -73,7 +129,9 @@ static STORE: Mutex<Option<Store>> = Mutex::new(None);
 #[derive(Default)]
 struct Store {
     certificates: Kept<Digest, Arc<Certificates>>,
-    keys: Kept<Digest, PKey<Private>>,
+    keys: Kept<Digest, Key>,
+    /// Those that a pass phrase has opened, by their key id.
+    opened: Kept<String, Key>,
     /// By the digest of what they are made of.
     identities: Kept<Digest, Arc<Identity>>,
 }
@@ -89,9 +147,13 @@ impl<K, V> Default for Kept<K, V> {
 
 impl<K: Eq + Hash, V: Clone> Kept<K, V> {
     fn get(&mut self, key: &K) -> Option<V> {
+        self.get_noting(key).map(|(value, _)| value)
+    }
+
+    /// The value, and whether the current configuration has named it before.
+    fn get_noting(&mut self, key: &K) -> Option<(V, bool)> {
         let (value, named) = self.0.get_mut(key)?;
-        *named = true;
-        Some(value.clone())
+        Some((value.clone(), std::mem::replace(named, true)))
     }
 
     fn put(&mut self, key: K, value: &V) {
@@ -135,6 +197,7 @@ impl Loader {
         let kept = store.get_or_insert_default();
         kept.certificates.begin();
         kept.keys.begin();
+        kept.opened.begin();
         kept.identities.begin();
         Self { store, certificates: HashMap::new(), keys: HashMap::new(), parsed: 0 }
     }
@@ -145,6 +208,7 @@ impl Loader {
         let store = self.store();
         store.certificates.sweep();
         store.keys.sweep();
+        store.opened.sweep();
         store.identities.sweep();
         Summary { identities: store.identities.0.len(), read, parsed }
     }
@@ -180,31 +244,61 @@ impl Loader {
         Ok(certificates)
     }
 
-    /// The key of a file, if no pass phrase protects it.
+    /// The key of a file.
     ///
     /// # Errors
     /// See [`KeyError`].
-    pub fn plain_key(&mut self, file: &Path) -> Result<Key, KeyError> {
+    pub fn key(&mut self, file: &Path) -> Result<Found, KeyError> {
         if let Some(known) = self.keys.get(file) {
-            return Ok(known.clone());
+            return Ok(Found::Key(known.clone()));
         }
         let bytes = load::read_key_file(file).map_err(KeyError::Unreadable)?;
         let digest = sha256(&bytes);
-        let kept = digest.and_then(|digest| self.store().keys.get(&digest));
-        let key = match kept {
-            Some(kept) => kept,
-            None => {
-                let key = load::private_key_from_bytes(&bytes, None)?;
-                self.parsed += 1;
-                if let Some(digest) = digest {
-                    self.store().keys.put(digest, &key);
-                }
-                key
-            }
+        let kept = digest.and_then(|digest| self.store().keys.get_noting(&digest));
+        if let Some((key, was_named)) = kept {
+            self.keys.insert(file.to_owned(), key.clone());
+            let is_news = key.form == Form::Encrypted && !was_named;
+            return Ok(if is_news { Found::Kept(key) } else { Found::Key(key) });
+        }
+        let (key, form) = match load::plain_pem_key(&bytes) {
+            Some(key) => (key, Form::Pem),
+            None => match load::private_key_from_bytes(&bytes, None) {
+                Ok(key) => (key, Form::Bare),
+                Err(KeyError::Encrypted) => return Ok(Found::Locked(Locked { bytes, digest })),
+                Err(error) => return Err(error),
+            },
         };
-        let key = Key { key, digest };
+        Ok(Found::Key(self.add(file, Key { key, form, engine: None, digest })))
+    }
+
+    /// Takes a key that a pass phrase has opened.
+    pub fn add_opened(&mut self, file: &Path, locked: &Locked, key: PKey<Private>) -> Key {
+        self.add(file, Key { key, form: Form::Encrypted, engine: None, digest: locked.digest })
+    }
+
+    fn add(&mut self, file: &Path, key: Key) -> Key {
+        self.parsed += 1;
+        if let Some(digest) = key.digest {
+            self.store().keys.put(digest, &key);
+        }
         self.keys.insert(file.to_owned(), key.clone());
-        Ok(key)
+        key
+    }
+
+    /// Remembers which key an id stands for, in case that its file changes
+    /// and nobody opens the new one.
+    pub fn remember(&mut self, key_id: &str, key: &Key) {
+        self.store().opened.put(key_id.to_owned(), key);
+    }
+
+    /// The key that an id stood for in the last configuration. It goes on to
+    /// stand for the file.
+    pub fn key_from_before(&mut self, key_id: &str, file: &Path, fits: impl Fn(&Key) -> bool) -> Option<Key> {
+        let (key, _) = self.store().opened.0.get(key_id)?;
+        let key = Some(key.clone()).filter(fits)?;
+        self.remember(key_id, &key);
+        self.keys.insert(file.to_owned(), key.clone());
+        Some(key)
     }
 
     /// Puts an identity together. `common` is the chain that replaces the
@@ -225,7 +319,8 @@ impl Loader {
         let replaced: Option<Vec<X509>> =
             common.map(|(common, skipped)| common.all().skip(skipped).cloned().collect());
         let chain = replaced.as_ref().unwrap_or(&certificates.chain);
-        let identity = Arc::new(Identity::new(&certificates.leaf, key.key.clone(), chain)?);
+        let identity = Identity::new(&certificates.leaf, key.key.clone(), chain)?;
+        let identity = Arc::new(identity.with_engine(key.engine.clone()));
         if let Some(parts) = parts {
             self.store().identities.put(parts, &identity);
         }
@@ -295,9 +390,16 @@ mod tests {
         }
     }
 
+    fn plain(loader: &mut Loader, file: &Path) -> Key {
+        match loader.key(file).unwrap() {
+            Found::Key(key) => key,
+            Found::Kept(_) | Found::Locked(_) => panic!("{} is encrypted", file.display()),
+        }
+    }
+
     fn load(loader: &mut Loader, certificate: &Path, key: &Path) -> Arc<Identity> {
         let certificates = loader.certificates(certificate).unwrap();
-        let key = loader.plain_key(key).unwrap();
+        let key = plain(loader, key);
         loader.identity(&certificates, &key, None).unwrap()
     }
 
@@ -341,16 +443,69 @@ mod tests {
         let own = load(&mut pass, &certificate, &key);
         let certificates = pass.certificates(&certificate).unwrap();
         let chain = pass.certificates(&other).unwrap();
-        let plain = pass.plain_key(&key).unwrap();
-        let with = pass.identity(&certificates, &plain, Some((&chain, 0))).unwrap();
-        let without = pass.identity(&certificates, &plain, Some((&chain, 1))).unwrap();
+        let own_key = plain(&mut pass, &key);
+        let with = pass.identity(&certificates, &own_key, Some((&chain, 0))).unwrap();
+        let without = pass.identity(&certificates, &own_key, Some((&chain, 1))).unwrap();
         assert!(!Arc::ptr_eq(&own, &with) && !Arc::ptr_eq(&with, &without));
-        let wrong = pass.plain_key(&other_key).unwrap();
+        let wrong = plain(&mut pass, &other_key);
         let refused = pass.identity(&certificates, &wrong, None);
         assert!(matches!(refused, Err(IdentityError::Mismatch(errors)) if !errors.is_empty()));
-        let missing = pass.plain_key(&folder.0.join("none"));
+        let missing = pass.key(&folder.0.join("none"));
         assert!(matches!(missing, Err(KeyError::Unreadable(_))));
-        assert!(matches!(pass.plain_key(&certificate), Err(KeyError::NotFound(_))));
+        assert!(matches!(pass.key(&certificate), Err(KeyError::NotFound(_))));
         assert!(matches!(pass.certificates(&key), Err(CertificateError::Malformed(_))));
+    }
+
+    fn describe(found: &Found) -> (&'static str, Option<Form>) {
+        match found {
+            Found::Key(key) => ("key", Some(key.form)),
+            Found::Kept(key) => ("kept", Some(key.form)),
+            Found::Locked(_) => ("locked", None),
+        }
+    }
+
+    #[test]
+    fn opened_keys_outlive_their_configuration() {
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder = Folder::new("opened");
+        let key = PKey::generate_ed25519().unwrap();
+        let encrypt = || {
+            let cipher = openssl::symm::Cipher::aes_128_cbc();
+            key.private_key_to_pem_pkcs8_passphrase(cipher, b"secret").unwrap()
+        };
+        let text = encrypt();
+        let (file, copy) = (folder.write("a.key", &text), folder.write("b.key", &text));
+        let bare = folder.write("c.key", &key.private_key_to_pkcs8().unwrap());
+
+        let mut pass = Loader::begin();
+        assert_eq!(describe(&pass.key(&bare).unwrap()), ("key", Some(Form::Bare)));
+        let Found::Locked(locked) = pass.key(&file).unwrap() else { panic!("not locked") };
+        assert!(locked.open(b"wrong").is_none());
+        let opened = locked.open(b"secret").unwrap();
+        let opened = pass.add_opened(&file, &locked, opened);
+        pass.remember("host:443:0", &opened);
+        assert_eq!(describe(&pass.key(&file).unwrap()), ("key", Some(Form::Encrypted)));
+        assert_eq!(describe(&pass.key(&copy).unwrap()), ("key", Some(Form::Encrypted)));
+        pass.finish();
+
+        // The same content is known; for changed content there is the key from before.
+        let mut pass = Loader::begin();
+        assert_eq!(describe(&pass.key(&copy).unwrap()), ("kept", Some(Form::Encrypted)));
+        folder.write("a.key", &encrypt());
+        assert_eq!(describe(&pass.key(&file).unwrap()), ("locked", None));
+        assert!(pass.key_from_before("host:443:0", &file, |_| false).is_none());
+        assert!(pass.key_from_before("other:443:0", &file, |_| true).is_none());
+        let before = pass.key_from_before("host:443:0", &file, |_| true).unwrap();
+        assert!(before.key.public_eq(&key));
+        assert_eq!(describe(&pass.key(&file).unwrap()), ("key", Some(Form::Encrypted)));
+        pass.finish();
+
+        // It is still there, but only until a configuration does without it.
+        let mut pass = Loader::begin();
+        assert_eq!(describe(&pass.key(&file).unwrap()), ("locked", None));
+        pass.finish();
+        let mut pass = Loader::begin();
+        assert!(pass.key_from_before("host:443:0", &file, |_| true).is_none());
+        assert_eq!(describe(&pass.key(&copy).unwrap()), ("locked", None));
     }
 }

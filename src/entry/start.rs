@@ -1,13 +1,18 @@
 //! Start-up: from the configuration to contexts that shake hands.
 //!
 //! httpd runs this twice at a start and once at each restart. Everything is
-//! built anew from the configuration at hand; nothing of an earlier one stays.
+//! built anew from the configuration at hand; of an earlier one only the identity
+//! store stays.
 
 mod certificates;
 mod context;
 pub mod key_log;
+mod keys;
+mod parameters;
+mod pass_phrase;
 mod providers;
 mod random;
+mod tokens;
 
 use super::cache::SessionStore;
 use super::closed;
@@ -18,6 +23,7 @@ use super::report;
 use super::vhost::Vhost;
 use crate::apr::Pool;
 use crate::config::cache_spec::CacheSpec;
+use crate::config::token;
 use crate::config::vhost_id::vhost_id;
 use crate::httpd::command::is_first_pass;
 use crate::httpd::hook::answer;
@@ -31,6 +37,8 @@ use std::ffi::c_int;
 use std::io::Write as _;
 use std::sync::Arc;
 
+use keys::Keys;
+
 pub use random::for_connection as seed_for_connection;
 
 /// What all servers share.
@@ -43,6 +51,8 @@ pub struct Common<'c> {
     pub store: Option<Arc<SessionStore>>,
     /// Where key material goes, for debugging.
     pub key_log: Option<Arc<key_log::KeyLog>>,
+    /// What loads keys.
+    pub keys: &'c Keys<'c>,
 }
 
 /// The start failed; the reason has been logged.
@@ -85,7 +95,7 @@ entry_point! {
         let _ = writeln!(out, "Server certificates:");
         for conf in main.iter().filter_map(ServerConf::of) {
             for file in &conf.declared.borrow().certificate_files {
-                let _ = writeln!(out, "  {}", file.display());
+                let _ = writeln!(out, "  {}", token::shown(file));
             }
         }
     }
@@ -107,7 +117,9 @@ fn start(pool: Pool<'_>, main: Server<'_>) -> Result<(), Failed> {
     random::at_startup(main, &global.random_seeds);
     set_fips(pool, main, global.fips)?;
     let store = if is_first_pass() { None } else { open_cache(pool, main, conf, &global.session_cache)? };
-    let common = Common { pool, cache: &global.session_cache, store, key_log: key_log::open(main)? };
+    let keys = Keys::begin(&global.pass_phrase_dialog);
+    let common =
+        Common { pool, cache: &global.session_cache, store, key_log: key_log::open(main)?, keys: &keys };
     log!(main, Info, "AH01887: Init: Initializing (virtual) servers for SSL");
     let (mut loader, mut contexts) = (Loader::begin(), Contexts::default());
     for server in main.iter() {
@@ -122,6 +134,7 @@ fn start(pool: Pool<'_>, main: Server<'_>) -> Result<(), Failed> {
             return Err(Failed);
         }
     }
+    keys.finish(main);
     for server in main.iter() {
         check_port(server);
     }

@@ -109,9 +109,11 @@ targets! {
     directive_words: 1_000;
     handshake: 300;
     options_line: 2_000;
+    pass_phrase: 2_000;
     protocol_line: 2_000;
     server_name: 2_000;
     session_binding: 2_000;
     session_der: 1_000;
+    token_identifier: 2_000;
     variable_name: 4_000;
 }

@@ -10,6 +10,18 @@ use openssl_sys::{
 /// Opaque: SSL_CONF_CTX.
 pub enum SslConfCtx {}
 
+/// Opaque: UI.
+pub enum Ui {}
+/// Opaque: UI_METHOD.
+pub enum UiMethod {}
+/// Opaque: UI_STRING.
+pub enum UiString {}
+/// Opaque: OSSL_STORE_CTX.
+pub enum StoreCtx {}
+/// Opaque: OSSL_STORE_INFO.
+pub enum StoreInfo {}
+
+pub type UiCallback = unsafe extern "C" fn(*mut Ui, *mut UiString) -> c_int;
 pub type TicketSeal = unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int;
 pub type TicketOpen =
     unsafe extern "C" fn(*mut SSL, *mut SSL_SESSION, *const c_uchar, size_t, c_int, *mut c_void) -> c_int;
@@ -71,6 +83,10 @@ pub const CRYPTO_EX_INDEX_SSL: c_int = 0;
 pub const CRYPTO_EX_INDEX_SSL_CTX: c_int = 1;
 pub const EVP_PKEY_DH: c_int = 28;
 pub const EVP_PKEY_DHX: c_int = 920;
+pub const UIT_PROMPT: c_int = 1;
+pub const UIT_VERIFY: c_int = 2;
+pub const OSSL_STORE_INFO_PKEY: c_int = 4;
+pub const OSSL_STORE_INFO_CERT: c_int = 5;
 pub const OPENSSL_INIT_ENGINE_ALL_BUILTIN: u64 = 0x400 | 0x200 | 0x2000 | 0x4000 | 0x8000;
 
 unsafe extern "C" {
@@ -217,4 +233,80 @@ unsafe extern "C" {
     pub fn SSL_SESSION_get_ticket_lifetime_hint(session: *const SSL_SESSION) -> c_ulong;
     pub fn SSL_SESSION_get0_id_context(session: *const SSL_SESSION, len: *mut c_uint) -> *const c_uchar;
     pub fn SSL_SESSION_get0_peer(session: *mut SSL_SESSION) -> *mut X509;
+    pub fn UI_create_method(name: *const c_char) -> *mut UiMethod;
+    pub fn UI_method_set_reader(method: *mut UiMethod, reader: Option<UiCallback>) -> c_int;
+    pub fn UI_method_set_writer(method: *mut UiMethod, writer: Option<UiCallback>) -> c_int;
+    pub fn UI_get_string_type(string: *mut UiString) -> c_int;
+    pub fn UI_get0_output_string(string: *mut UiString) -> *const c_char;
+    pub fn UI_set_result_ex(ui: *mut Ui, string: *mut UiString, text: *const c_char, len: c_int) -> c_int;
+    pub fn OSSL_STORE_open(
+        uri: *const c_char,
+        method: *const UiMethod,
+        data: *mut c_void,
+        process: Option<unsafe extern "C" fn(*mut StoreInfo, *mut c_void) -> *mut StoreInfo>,
+        process_data: *mut c_void,
+    ) -> *mut StoreCtx;
+    pub fn OSSL_STORE_expect(store: *mut StoreCtx, kind: c_int) -> c_int;
+    pub fn OSSL_STORE_load(store: *mut StoreCtx) -> *mut StoreInfo;
+    pub fn OSSL_STORE_eof(store: *mut StoreCtx) -> c_int;
+    pub fn OSSL_STORE_close(store: *mut StoreCtx) -> c_int;
+    pub fn OSSL_STORE_INFO_get_type(info: *const StoreInfo) -> c_int;
+    pub fn OSSL_STORE_INFO_get1_PKEY(info: *const StoreInfo) -> *mut EVP_PKEY;
+    pub fn OSSL_STORE_INFO_get1_CERT(info: *const StoreInfo) -> *mut X509;
+    pub fn OSSL_STORE_INFO_free(info: *mut StoreInfo);
+}
+
+#[cfg(openssl_engine)]
+pub use engine::*;
+
+/// What a library without ENGINE does not have.
+#[cfg(openssl_engine)]
+mod engine {
+    use super::{EVP_PKEY, UiMethod, X509, c_char, c_int, c_long, c_void};
+
+    /// Opaque: ENGINE.
+    pub enum Engine {}
+
+    /// What libp11's command LOAD_CERT_CTRL takes.
+    #[repr(C)]
+    pub struct EngineCertificate {
+        pub identifier: *const c_char,
+        pub certificate: *mut X509,
+    }
+
+    pub const ENGINE_CTRL_SET_USER_INTERFACE: c_int = 4;
+
+    unsafe extern "C" {
+        pub fn ENGINE_by_id(id: *const c_char) -> *mut Engine;
+        pub fn ENGINE_init(engine: *mut Engine) -> c_int;
+        pub fn ENGINE_free(engine: *mut Engine) -> c_int;
+        pub fn ENGINE_finish(engine: *mut Engine) -> c_int;
+        pub fn ENGINE_ctrl(
+            engine: *mut Engine,
+            command: c_int,
+            number: c_long,
+            argument: *mut c_void,
+            function: Option<unsafe extern "C" fn()>,
+        ) -> c_int;
+        pub fn ENGINE_ctrl_cmd(
+            engine: *mut Engine,
+            name: *const c_char,
+            number: c_long,
+            argument: *mut c_void,
+            function: Option<unsafe extern "C" fn()>,
+            optional: c_int,
+        ) -> c_int;
+        pub fn ENGINE_ctrl_cmd_string(
+            engine: *mut Engine,
+            name: *const c_char,
+            argument: *const c_char,
+            optional: c_int,
+        ) -> c_int;
+        pub fn ENGINE_load_private_key(
+            engine: *mut Engine,
+            identifier: *const c_char,
+            method: *mut UiMethod,
+            data: *mut c_void,
+        ) -> *mut EVP_PKEY;
+    }
 }

@@ -1,6 +1,7 @@
 //! Identities: a certificate, its key and what is sent after it.
 
 use std::ffi::c_int;
+use std::sync::Arc;
 
 use foreign_types::ForeignTypeRef;
 use openssl::pkey::{Id, PKey, PKeyRef, Private};
@@ -8,6 +9,7 @@ use openssl::stack::{Stack, StackRef};
 use openssl::x509::{X509, X509Ref};
 
 use super::ctx::identity::stack_of;
+use super::engine::Engine;
 use super::error::{self, LibraryError};
 use super::ffi;
 use super::ssl::SslRef;
@@ -29,6 +31,8 @@ pub struct Identity {
     cert: X509,
     key: PKey<Private>,
     chain: Option<Stack<X509>>,
+    /// What the key needs; the last to go.
+    _engine: Option<Arc<Engine>>,
 }
 
 impl Identity {
@@ -39,7 +43,13 @@ impl Identity {
     pub fn new(cert: &X509Ref, key: PKey<Private>, chain: &[X509]) -> Result<Self, IdentityError> {
         check_key(cert, &key).map_err(IdentityError::Mismatch)?;
         let chain = stack_of(chain).map_err(IdentityError::Chain)?;
-        Ok(Identity { cert: cert.to_owned(), key, chain })
+        Ok(Identity { cert: cert.to_owned(), key, chain, _engine: None })
+    }
+
+    /// Keeps an engine as long as the identity, whose key needs it.
+    #[must_use]
+    pub fn with_engine(self, engine: Option<Arc<Engine>>) -> Self {
+        Identity { _engine: engine, ..self }
     }
 
     /// The certificate.

@@ -16,6 +16,9 @@ use zeroize::{Zeroize, Zeroizing};
 use super::error::{self, LibraryError};
 use super::ffi;
 
+/// No certificate or key file is larger.
+const MOST: usize = 64 << 20;
+
 /// Why there is no certificate.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
@@ -79,13 +82,13 @@ pub fn private_key(path: &Path) -> Result<PKey<Private>, KeyError> {
     private_key_from_bytes(&bytes, None)
 }
 
-/// [`private_key`] with a pass phrase, in case the key is encrypted.
-///
-/// # Errors
-/// See [`KeyError`].
-pub fn private_key_with_phrase(path: &Path, phrase: &[u8]) -> Result<PKey<Private>, KeyError> {
-    let bytes = read_key_file(path).map_err(KeyError::Unreadable)?;
-    private_key_from_bytes(&bytes, Some(phrase))
+/// The key of a PEM file that no pass phrase protects, or an empty one.
+#[must_use]
+pub fn plain_pem_key(bytes: &[u8]) -> Option<PKey<Private>> {
+    error::clear();
+    let key = PKey::private_key_from_pem_callback(bytes, |_| Ok(0)).ok();
+    error::clear();
+    key
 }
 
 /// [`private_key`] for the contents of a file.
@@ -138,10 +141,10 @@ fn base64_der(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     openssl::base64::decode_block(&joined).ok().map(Zeroizing::new)
 }
 
-/// Reads a file that is meant to hold a key, as [`read_secret`].
+/// The contents of a key file.
 ///
 /// # Errors
-/// What reading gives, or that it is not a regular file.
+/// It cannot be read, or is not a regular file.
 pub fn read_key_file(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     if !std::fs::metadata(path)?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
@@ -155,13 +158,17 @@ pub fn read_key_file(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
 /// What reading gives.
 pub fn read_secret(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut file = File::open(path)?;
-    let size = usize::try_from(file.metadata()?.len()).unwrap_or(0);
+    // The size is a hint: a file can grow, and some say 0.
+    let size = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX).min(MOST);
     let mut bytes = Zeroizing::new(Vec::with_capacity(size.max(512) + 1));
     let mut piece = Zeroizing::new([0_u8; 4096]);
     loop {
         let count = file.read(&mut *piece)?;
         if count == 0 {
             return Ok(bytes);
+        }
+        if bytes.len() + count > MOST {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "more than 64 MB"));
         }
         if bytes.capacity() - bytes.len() < count {
             // Growing in place would leave the old copy behind.

@@ -1,7 +1,6 @@
 //! DH and curve parameters in PEM files.
 
 use std::ffi::{CStr, c_char, c_int, c_long, c_uchar};
-use std::path::Path;
 use std::ptr::{self, NonNull};
 
 use foreign_types::ForeignType;
@@ -13,10 +12,15 @@ use zeroize::Zeroize;
 use super::error;
 use super::ffi;
 use super::lib::bytes_from;
-use super::load::{MemoryBio, read_secret};
+use super::load::MemoryBio;
 
 /// Parameters for ephemeral Diffie-Hellman.
 pub struct DhParameters(NonNull<sys::EVP_PKEY>);
+
+// SAFETY: parameters are counted, and nothing changes them.
+unsafe impl Send for DhParameters {}
+// SAFETY: as above.
+unsafe impl Sync for DhParameters {}
 
 /// What a file holds, the first of each type.
 #[derive(Default)]
@@ -25,6 +29,8 @@ pub struct Parameters {
     pub dh: Option<DhParameters>,
     /// From an `EC PARAMETERS` block that names a curve.
     pub curve: Option<Nid>,
+    /// Equal for equal parameters, and empty when there are none.
+    pub key: Vec<u8>,
 }
 
 impl DhParameters {
@@ -56,32 +62,40 @@ impl Drop for DhParameters {
     }
 }
 
-/// Looks for parameters in a PEM file, by the type of each block. Blocks of other types are skipped, and
-/// so are those that cannot be decoded.
-///
-/// # Errors
-/// The file cannot be read.
-pub fn from_file(path: &Path) -> std::io::Result<Parameters> {
-    read_secret(path).map(|pem| from_pem(&pem))
-}
+/// What every header line of a block with parameters ends with.
+const MARK: &[u8] = b" PARAMETERS-----";
 
-/// [`from_file`] for the contents of a file.
+/// Looks for parameters in the contents of a PEM file, by the type of each block. Blocks of other types are
+/// skipped, and so are those that cannot be decoded.
 #[must_use]
 pub fn from_pem(pem: &[u8]) -> Parameters {
     let mut found = Parameters::default();
+    // Most files have none, and decoding all their blocks takes time.
+    if !pem.windows(MARK.len()).any(|window| window == MARK) {
+        return found;
+    }
     let Some(bio) = MemoryBio::new(pem) else {
         return found;
     };
     while let Some(block) = Block::read(&bio) {
-        match block.name() {
+        let taken = match block.name() {
             b"DH PARAMETERS" if found.dh.is_none() => {
                 found.dh = DhParameters::parse(ffi::EVP_PKEY_DH, block.der());
+                found.dh.is_some()
             }
             b"X9.42 DH PARAMETERS" if found.dh.is_none() => {
                 found.dh = DhParameters::parse(ffi::EVP_PKEY_DHX, block.der());
+                found.dh.is_some()
             }
-            b"EC PARAMETERS" if found.curve.is_none() => found.curve = named_curve(block.der()),
-            _ => {}
+            b"EC PARAMETERS" if found.curve.is_none() => {
+                found.curve = named_curve(block.der());
+                found.curve.is_some()
+            }
+            _ => false,
+        };
+        if taken {
+            found.key.extend_from_slice(block.name());
+            found.key.extend_from_slice(block.der());
         }
     }
     error::clear();

@@ -12,3 +12,4 @@ mod pipe;
 mod resumption;
 mod sni;
 mod status;
+mod store;

@@ -127,6 +127,22 @@ StartUp::check_table(
     ['SSLOpenSSLConfCmd Groups',                   'vhost',  syntax => qr/SSLOpenSSLConfCmd takes two arguments/],
     ['SSLOpenSSLConfCmd Groups P-256',             'location', syntax => qr/SSLOpenSSLConfCmd not allowed in <Location> context/],
 
+    ['SSLPassPhraseDialog builtin',          'global', 'runs'],
+    ['SSLPassPhraseDialog BuiltIn',          'global', 'runs'],
+    ['SSLPassPhraseDialog exec:/bin/cat',    'global', 'runs'],
+    ['SSLPassPhraseDialog exec:/',           'global', 'runs'],    # only that it exists; it is run when it is needed
+    ['SSLPassPhraseDialog "|/nowhere x"',    'global', 'runs'],
+    ["SSLPassPhraseDialog exec:/bin/cat\nSSLPassPhraseDialog builtin", 'global', 'runs'],
+    ['SSLPassPhraseDialog Exec:/bin/cat',    'global', syntax => qr/SSLPassPhraseDialog: Invalid argument/],
+    ['SSLPassPhraseDialog exec:',            'global', syntax => qr/SSLPassPhraseDialog: Invalid argument/],
+    ['SSLPassPhraseDialog |',                'global', syntax => qr/SSLPassPhraseDialog: Invalid argument/],
+    ['SSLPassPhraseDialog /bin/cat',         'global', syntax => qr/SSLPassPhraseDialog: Invalid argument/],
+    ['SSLPassPhraseDialog exec:nowhere',     'global', syntax => qr{SSLPassPhraseDialog: file '/\S+/nowhere' does not exist}],
+    ['SSLPassPhraseDialog',                  'global', syntax => qr/SSLPassPhraseDialog takes one argument/],
+    ['SSLPassPhraseDialog |/bin/cat -u',     'global', syntax => qr/SSLPassPhraseDialog takes one argument/],
+    ['SSLPassPhraseDialog builtin',          'vhost',  syntax => qr/SSLPassPhraseDialog cannot occur within <VirtualHost> section/],
+    ['SSLPassPhraseDialog builtin',          'location', syntax => qr/SSLPassPhraseDialog not allowed in <Location> context/],
+
     ['SSLFIPS off',                'global', 'runs', qr/AH01886: OpenSSL has FIPS mode disabled/],
     ["SSLFIPS off\nSSLFIPS off",   'global', 'runs'],
     ["SSLFIPS on\nSSLFIPS off",    'global', syntax => qr/Conflicting SSLFIPS options, cannot be both On and Off/],

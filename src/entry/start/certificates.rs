@@ -2,19 +2,19 @@
 
 use super::Failed;
 use super::context::{Site, Terms};
+use super::keys::{Keys, Wanted};
+use super::tokens::{self, Found};
 use crate::config::certificates::{Pair, pair};
 use crate::config::server::ServerConfig;
+use crate::config::token;
 use crate::config::vhost_id::key_id;
 use crate::entry::identities::{Certificates, Key, Loader};
-use crate::entry::report;
-use crate::httpd::Level;
 use crate::httpd::log::log;
 use crate::ossl::error::LibraryError;
 use crate::ossl::identity::{Identity, IdentityError};
-use crate::ossl::load::{self, CertificateError, KeyError};
+use crate::ossl::load::CertificateError;
 use crate::ossl::x509;
 use crate::policy::identity;
-use openssl::pkey::{PKey, Private};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,24 +22,34 @@ use std::sync::Arc;
 /// beginning do not belong to it.
 type CommonChain = (Arc<Certificates>, usize);
 
+/// Where identities come from, and what they are for.
+pub struct Sources<'s> {
+    /// The context they must fit.
+    pub terms: &'s mut Terms,
+    /// Files.
+    pub loader: &'s mut Loader,
+    /// What opens keys.
+    pub keys: &'s Keys<'s>,
+}
+
 /// Loads all certificates with their keys: one identity for each kind of key,
 /// the last one of its kind.
 pub fn load(
     site: &Site<'_>,
-    terms: &mut Terms,
-    loader: &mut Loader,
+    sources: &mut Sources<'_>,
     declared: &ServerConfig,
 ) -> Result<Vec<Arc<Identity>>, Failed> {
     let chain_file = declared.certificate_chain_file.as_deref();
     let common = match chain_file {
-        Some(file) => load_chain(site, loader, file, &declared.certificate_files)?,
+        Some(file) => load_chain(site, sources.loader, file, &declared.certificate_files)?,
         None => None,
     };
     let mut identities: Vec<Arc<Identity>> = Vec::new();
     let pairs = pair(&declared.certificate_files, &declared.certificate_key_files);
     for (index, pair) in pairs.iter().enumerate() {
-        let load = Load { site, key_id: &key_id(site.id, index), pair, with_chain: chain_file.is_none() };
-        let identity = load.identity(terms, loader, common.as_ref(), chain_file.is_some())?;
+        let key_id = key_id(site.id, index);
+        let load = Load { site, key_id: &key_id, index, pair, with_chain: chain_file.is_none() };
+        let identity = load.identity(sources, common.as_ref(), chain_file.is_some())?;
         identities.retain(|other| other.key_type() != identity.key_type());
         identities.push(identity);
     }
@@ -83,6 +93,7 @@ fn load_chain(
 struct Load<'l> {
     site: &'l Site<'l>,
     key_id: &'l str,
+    index: usize,
     pair: &'l Pair,
     /// What follows the certificate in its file is its chain.
     with_chain: bool,
@@ -91,38 +102,42 @@ struct Load<'l> {
 impl Load<'_> {
     fn identity(
         &self,
-        terms: &mut Terms,
-        loader: &mut Loader,
+        sources: &mut Sources<'_>,
         common: Option<&CommonChain>,
         is_common: bool,
     ) -> Result<Arc<Identity>, Failed> {
         let (site, key_id) = (self.site, self.key_id);
-        let (certificate_file, key_file) = (self.pair.certificate.display(), self.pair.key.display());
-        let certificates = match loader.certificates(&self.pair.certificate) {
-            Ok(certificates) => certificates,
-            Err(CertificateError::Malformed(errors)) => return self.bad_certificate(&errors),
-            Err(CertificateError::Unreadable(error)) => {
-                return self.bad_certificate(&[LibraryError::of_system(&error)]);
+        let (certificate_file, key_file) =
+            (token::shown(&self.pair.certificate), token::shown(&self.pair.key));
+        let token = self.token(sources.keys)?;
+        let from_token = token.as_ref().and_then(|token| token.certificate.clone());
+        let certificates = match from_token {
+            Some(leaf) => Arc::new(Certificates::from(leaf)),
+            None => self.certificates(sources.loader)?,
+        };
+        let bad = |errors: &[LibraryError]| self.bad_certificate(token.as_ref(), errors);
+        let key = match &token {
+            Some(token) => Key::of_token(token.key.clone(), token.engine.clone()),
+            None => {
+                let (file, leaf) = (&self.pair.key, &certificates.leaf);
+                let wanted = Wanted { key_id, index: self.index, file, leaf };
+                sources.keys.load(site, sources.loader, &wanted)?
             }
         };
-        let key = self.key(loader)?;
         let chain = match common {
             Some((chain, skipped)) => Some((chain.as_ref(), *skipped)),
             // Without any certificate it replaces the certificates' own chains all the same.
             None if is_common => Some((certificates.as_ref(), certificates.all().count())),
             None => None,
         };
-        let identity = match loader.identity(&certificates, &key, chain) {
+        let identity = match sources.loader.identity(&certificates, &key, chain) {
             Ok(identity) => identity,
-            Err(IdentityError::Mismatch(errors)) => {
-                return site.fail_here(
-                    &format!("AH02565: Certificate and private key {key_id} from {certificate_file} and {key_file} do not match"),
-                    &errors,
-                );
-            }
-            Err(IdentityError::Chain(errors)) => return self.bad_certificate(&errors),
+            Err(IdentityError::Mismatch(errors)) => return self.mismatch(&errors),
+            Err(IdentityError::Chain(errors)) => return bad(&errors),
         };
-        terms.accept(&identity).or_else(|errors| self.bad_certificate(&errors))?;
+        if let Err(errors) = sources.terms.accept(&identity) {
+            return bad(&errors);
+        }
         log!(
             site.server,
             Info,
@@ -132,63 +147,52 @@ impl Load<'_> {
         Ok(identity)
     }
 
-    fn bad_certificate<T>(&self, errors: &[LibraryError]) -> Result<T, Failed> {
-        let (key_id, file) = (self.key_id, self.pair.certificate.display());
-        let message = if self.with_chain {
-            format!("AH02562: Failed to configure certificate {key_id} (with chain), check {file}")
-        } else {
-            format!("AH02561: Failed to configure certificate {key_id}, check {file}")
-        };
+    /// What is in a token; `None` when the key is in a file.
+    fn token(&self, keys: &Keys<'_>) -> Result<Option<Found>, Failed> {
+        let certificate = token::identifier(&self.pair.certificate);
+        match token::identifier(&self.pair.key) {
+            Some(key) => {
+                let asker = keys.asker(self.site);
+                tokens::find(self.site, asker, certificate.as_deref(), &key).map(Some)
+            }
+            // A certificate in a token is looked for only together with its key.
+            None if certificate.is_some() => self.mismatch(&[]),
+            None => Ok(None),
+        }
+    }
+
+    fn certificates(&self, loader: &mut Loader) -> Result<Arc<Certificates>, Failed> {
+        match loader.certificates(&self.pair.certificate) {
+            Ok(certificates) => Ok(certificates),
+            Err(CertificateError::Malformed(errors)) => self.bad_certificate(None, &errors),
+            Err(CertificateError::Unreadable(error)) => {
+                self.bad_certificate(None, &[LibraryError::of_system(&error)])
+            }
+        }
+    }
+
+    fn mismatch<T>(&self, errors: &[LibraryError]) -> Result<T, Failed> {
+        let (certificate, key) = (token::shown(&self.pair.certificate), token::shown(&self.pair.key));
+        let message = format!(
+            "AH02565: Certificate and private key {} from {certificate} and {key} do not match",
+            self.key_id
+        );
         self.site.fail_here(&message, errors)
     }
 
-    fn key(&self, loader: &mut Loader) -> Result<Key, Failed> {
-        match loader.plain_key(&self.pair.key) {
-            Ok(key) => Ok(key),
-            // Why, or how all the same, is found out there.
-            Err(_) => load_key(self.site, self.key_id, &self.pair.key).map(Key::from),
-        }
+    fn bad_certificate<T>(&self, token: Option<&Found>, errors: &[LibraryError]) -> Result<T, Failed> {
+        let (key_id, file) = (self.key_id, token::shown(&self.pair.certificate));
+        let message = match token.filter(|token| token.certificate.is_some()) {
+            Some(Found { source, .. }) => {
+                format!("AH10137: Failed to configure certificate {key_id} from {source}, check {file}")
+            }
+            None if self.with_chain => {
+                format!("AH02562: Failed to configure certificate {key_id} (with chain), check {file}")
+            }
+            None => format!("AH02561: Failed to configure certificate {key_id}, check {file}"),
+        };
+        self.site.fail_here(&message, errors)
     }
-}
-
-fn load_key(site: &Site<'_>, key_id: &str, file: &Path) -> Result<PKey<Private>, Failed> {
-    let errors = match load::private_key(file) {
-        Ok(key) => return Ok(key),
-        Err(KeyError::Unreadable(error)) => {
-            log!(
-                site.server,
-                Emerg,
-                "AH02574: Init: Can't open server private key file {} ({error})",
-                file.display()
-            );
-            return site.fail_here(
-                &format!(
-                    "AH02564: Failed to configure encrypted (?) private key {key_id}, check {}",
-                    file.display()
-                ),
-                &[],
-            );
-        }
-        Err(KeyError::Encrypted) => {
-            log!(site.server, Info, "AH02576: Attempting to load encrypted (?) private key {key_id}");
-            log!(
-                site.server,
-                Error,
-                "AH02578: Init: Unable to read pass phrase [Hint: key introduced or changed before restart?]"
-            );
-            Vec::new()
-        }
-        Err(KeyError::NotFound(errors)) => {
-            log!(site.server, Info, "AH02576: Attempting to load encrypted (?) private key {key_id}");
-            log!(site.server, Error, "AH02579: Init: Private key not found");
-            errors
-        }
-    };
-    report::library_errors(site.server, Level::Error, &errors);
-    site.fail_here(
-        &format!("AH02564: Failed to configure encrypted (?) private key {key_id}, check {}", file.display()),
-        &[],
-    )
 }
 
 /// Warnings about certificates that work but are probably not meant.

@@ -1,7 +1,8 @@
 //! The terms of one server: a context, shared with all servers whose
 //! configuration asks for the same, and the identities.
 
-use super::certificates;
+use super::certificates::{self, Sources};
+use super::parameters::{self, Source, Taken};
 use super::providers::{self, Completed};
 use super::{Common, Failed, fatal};
 use crate::apr::pool::c_string;
@@ -24,8 +25,8 @@ use crate::ossl::identity::Identity;
 use crate::ossl::lib;
 use crate::ossl::ssl::Ssl;
 use crate::policy::vhost::{AuthGroup, ServerIdentity};
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
 use std::ffi::CString;
 use std::path::PathBuf;
 use std::ptr::NonNull;
@@ -62,24 +63,26 @@ impl Site<'_> {
 
 /// The contexts of one pass over the configuration.
 #[derive(Default)]
-pub struct Contexts(HashMap<(ServerConfig, bool, Option<String>), Terms>);
+pub struct Contexts(HashMap<(ServerConfig, Vec<u8>, bool, Option<String>), Terms>);
 
 /// A context in the making, or made.
 pub struct Terms {
     policy: Arc<Policy>,
     /// Says what a connection would take.
     probe: Ssl,
-    /// The identities that it took; by address, which the servers keep alive.
-    accepted: HashSet<*const Identity>,
+    /// The identities that it took; by address, and kept, because the probe has their keys.
+    accepted: HashMap<*const Identity, Arc<Identity>>,
+    /// The parameters for key exchange that it took.
+    parameters: Taken,
 }
 
 impl Terms {
     /// Whether connections of this context can show the identity. A context
     /// says so once for each.
     pub fn accept(&mut self, identity: &Arc<Identity>) -> Result<(), Vec<LibraryError>> {
-        if !self.accepted.contains(&Arc::as_ptr(identity)) {
+        if !self.accepted.contains_key(&Arc::as_ptr(identity)) {
             identity.install(&self.probe)?;
-            self.accepted.insert(Arc::as_ptr(identity));
+            self.accepted.insert(Arc::as_ptr(identity), Arc::clone(identity));
         }
         Ok(())
     }
@@ -111,18 +114,22 @@ pub fn build(
     let states = site.server.logs(Level::Debug);
     // Whatever another module does to a context is meant for one server.
     let alone = offered::wants_contexts().then(|| site.id.to_owned());
-    let terms = match contexts.0.entry((declared.context_key(), states, alone)) {
+    let source = parameters::find(loader, declared);
+    let parameters = source.as_ref().map_or(Vec::new(), |source| source.key().to_vec());
+    let terms = match contexts.0.entry((declared.context_key(), parameters, states, alone)) {
         Entry::Occupied(known) => {
             log!(site.server, Trace1, "Sharing the SSL context of {}", known.get().policy.made_for);
             known.into_mut()
         }
-        Entry::Vacant(place) => place.insert(make(site, declared, common, states, loader)?),
+        Entry::Vacant(place) => place.insert(make(site, declared, common, states, loader, source.as_ref())?),
     };
+    terms.parameters.log(site, source.as_ref());
     let identities = if declared.has_certificate_commands() {
         // They are in the context, where the commands can replace them.
         Vec::new()
     } else {
-        let identities = certificates::load(site, terms, loader, declared)?;
+        let mut sources = Sources { terms, loader, keys: common.keys };
+        let identities = certificates::load(site, &mut sources, declared)?;
         terms.adopt(site, &identities)?;
         identities
     };
@@ -156,6 +163,7 @@ fn make(
     common: &Common<'_>,
     states: bool,
     loader: &mut Loader,
+    source: Option<&Source<'_>>,
 ) -> Result<Terms, Failed> {
     let server = site.server;
     let protocols = declared.protocol.unwrap_or(Protocols::DEFAULT);
@@ -179,12 +187,12 @@ fn make(
         Wanted { sessions: common.store.is_some(), states, keys: common.key_log.is_some() },
     );
     set_ciphers(site, &ctx, declared)?;
-    ctx.set_automatic_dh();
+    let parameters = parameters::apply(&ctx, source);
     let probe = match Ssl::unconnected(&ctx) {
         Ok(probe) => probe,
         Err(errors) => return site.fail("Unable to create an SSL connection", &errors),
     };
-    let Some(digest) = digest(declared) else {
+    let Some(digest) = digest(declared, source) else {
         return site.fail("Unable to compute a digest", &[]);
     };
     let policy = Arc::new(Policy {
@@ -199,9 +207,10 @@ fn make(
     });
     // Lets callbacks that only get the context find the rest.
     policy.ctx.set_app_data(NonNull::from(policy.as_ref()).cast());
-    let mut terms = Terms { policy, probe, accepted: HashSet::new() };
+    let mut terms = Terms { policy, probe, accepted: HashMap::new(), parameters };
     if declared.has_certificate_commands() {
-        let identities = certificates::load(site, &mut terms, loader, declared)?;
+        let mut sources = Sources { terms: &mut terms, loader, keys: common.keys };
+        let identities = certificates::load(site, &mut sources, declared)?;
         terms.adopt(site, &identities)?;
     }
     apply_conf_cmds(site, &terms.policy.ctx, declared)?;
@@ -304,7 +313,7 @@ fn identity(declared: &ServerConfig, protocols: Protocols) -> ServerIdentity {
 
 /// Digest of everything but the certificates that decides a handshake: what
 /// sessions are bound to.
-fn digest(declared: &ServerConfig) -> Option<[u8; 32]> {
+fn digest(declared: &ServerConfig, source: Option<&Source<'_>>) -> Option<[u8; 32]> {
     let mut bytes = Vec::new();
     let mut add = |field: &[u8]| {
         bytes.extend_from_slice(&(field.len() as u64).to_be_bytes());
@@ -319,5 +328,6 @@ fn digest(declared: &ServerConfig) -> Option<[u8; 32]> {
         add(cmd.name.to_ascii_lowercase().as_bytes());
         add(cmd.value.as_bytes());
     }
+    add(source.map_or(&[], Source::key));
     lib::sha256(&bytes)
 }

@@ -113,6 +113,7 @@ fn encrypted_keys_are_told_apart() {
         for (form, bytes) in encrypted {
             let none = load::private_key_from_bytes(&bytes, None);
             assert_eq!(key_type(&none), "encrypted", "{kind:?} {form}");
+            assert!(load::plain_pem_key(&bytes).is_none(), "{kind:?} {form}");
             let wrong = load::private_key_from_bytes(&bytes, Some(b"guess"));
             assert_eq!(key_type(&wrong), "encrypted", "{kind:?} {form}");
             let long = load::private_key_from_bytes(&bytes, Some(&[b'x'; 5000]));
@@ -122,6 +123,8 @@ fn encrypted_keys_are_told_apart() {
         }
         // A phrase that is not needed does no harm.
         let plain = key.private_key_to_pem_pkcs8().unwrap();
+        assert!(load::plain_pem_key(&plain).is_some_and(|plain| plain.public_eq(key)));
+        assert!(load::plain_pem_key(&key.private_key_to_pkcs8().unwrap()).is_none());
         assert!(load::private_key_from_bytes(&plain, Some(b"secret")).is_ok());
     }
 }
@@ -218,6 +221,24 @@ fn a_certificate_that_wants_a_pass_phrase_is_an_error_and_no_question() {
         -----END CERTIFICATE-----\n";
     let errors = load::certificates_from_pem(encrypted).unwrap_err();
     assert!(errors.iter().any(|error| error.text.ends_with("bad password read")), "{errors:?}");
+}
+
+#[test]
+fn an_empty_phrase_is_none() {
+    let key = &identity(Kind::Ecdsa).key;
+    let empty = key.private_key_to_pem_pkcs8_passphrase(Cipher::aes_128_cbc(), b"").unwrap();
+    assert!(load::plain_pem_key(&empty).is_some());
+    assert!(load::private_key_from_bytes(&empty, None).is_ok());
+}
+
+#[test]
+fn files_have_a_limit() {
+    let path = std::env::temp_dir().join(format!("mod_ssl-test-{}-sparse", std::process::id()));
+    let sparse = std::fs::File::create(&path).unwrap();
+    sparse.set_len(1 << 40).unwrap();
+    let found = load::private_key(&path);
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(key_type(&found), "unreadable FileTooLarge");
 }
 
 #[test]
