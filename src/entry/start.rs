@@ -5,6 +5,7 @@
 //! store stays.
 
 mod certificates;
+mod check;
 mod context;
 pub mod key_log;
 mod keys;
@@ -82,11 +83,15 @@ entry_point! {
 }
 
 entry_point! {
-    /// Hook `test_config`: `-t -DDUMP_CERTS`.
-    pub fn test_config(_pconf: *mut sys::apr_pool_t, main: *mut sys::server_rec) -> (), closed: ();
+    /// Hook `test_config`: `-t -DDUMP_CERTS` and `-t -DSSL_CHECK`.
+    pub fn test_config(pconf: *mut sys::apr_pool_t, main: *mut sys::server_rec) -> (), closed: ();
     {
         // SAFETY: httpd passes the main server.
         let Some(main) = (unsafe { Server::from_raw(main) }) else { return };
+        // SAFETY: httpd passes the configuration pool.
+        if let Some(pool) = unsafe { Pool::from_raw(pconf) }.filter(|_| version::is_defined(c"SSL_CHECK")) {
+            check_only(pool, main);
+        }
         if !version::is_defined(c"DUMP_CERTS") {
             return;
         }
@@ -98,6 +103,26 @@ entry_point! {
                 let _ = writeln!(out, "  {}", token::shown(file));
             }
         }
+    }
+}
+
+/// `-DSSL_CHECK`: ends the process when there is something to mend. httpd would say
+/// "Syntax OK" and end with 0.
+fn check_only(pool: Pool<'_>, main: Server<'_>) {
+    /// Whatever goes wrong in the check is not all right.
+    struct Doubt;
+    impl Drop for Doubt {
+        fn drop(&mut self) {
+            if std::thread::panicking() {
+                std::process::exit(1);
+            }
+        }
+    }
+    let _doubt = Doubt;
+    let found = check::run(pool, main);
+    if found > 0 {
+        eprintln!("SSL_CHECK: {found} to mend");
+        std::process::exit(1);
     }
 }
 
@@ -167,7 +192,7 @@ fn prepare(
     let id = vhost_id(&server.hostname().to_string_lossy(), server.port(), on);
     let tls = if on {
         log!(server, Info, "AH01914: Configuring server {id} for SSL protocol");
-        let site = Site { main, server, id: &id };
+        let site = Site { main, server, id: &id, is_start: true };
         Some(context::build(&site, &declared, common, loader, contexts)?)
     } else {
         None

@@ -69,8 +69,6 @@ pub enum Finding {
     AliasMissing(String),
     /// The certificate with this number, from 1, has not issued the one before it.
     ChainBroken(usize),
-    /// It is not self-signed, and its issuer does not follow.
-    NoChain,
 }
 
 impl fmt::Display for Finding {
@@ -89,10 +87,6 @@ impl fmt::Display for Finding {
                 "has a chain in the wrong order or with a gap: certificate {} of the file was not issued by the next",
                 number
             ),
-            Self::NoChain => write!(
-                f,
-                "comes without its issuer: clients need the intermediate certificates, unless the root itself has issued it"
-            ),
         }
     }
 }
@@ -102,12 +96,19 @@ impl fmt::Display for Finding {
 pub enum Note {
     /// It ends within two weeks; in so many seconds.
     EndsSoon(i64),
+    /// It is not self-signed, and its issuer does not follow.
+    NoChain,
 }
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::EndsSoon(seconds) = self;
-        write!(f, "expires in {}", duration(*seconds))
+        match self {
+            Self::EndsSoon(seconds) => write!(f, "expires in {}", duration(*seconds)),
+            Self::NoChain => write!(
+                f,
+                "comes without its issuer: clients need the intermediate certificates, unless the root itself has issued it"
+            ),
+        }
     }
 }
 
@@ -134,20 +135,23 @@ pub fn findings(facts: &Facts<'_>, names: &[HostName<'_>]) -> Vec<Finding> {
         findings.push(Finding::WeakDigest);
     }
     findings.extend(names.iter().filter_map(|name| missing(facts.names, *name)));
-    match facts.issued_the_one_before.iter().position(|issued| !issued) {
-        Some(place) => findings.push(Finding::ChainBroken(place + 1)),
-        None if facts.issued_the_one_before.is_empty() && !facts.self_signed => {
-            findings.push(Finding::NoChain);
-        }
-        None => {}
+    if let Some(place) = facts.issued_the_one_before.iter().position(|issued| !issued) {
+        findings.push(Finding::ChainBroken(place + 1));
     }
     findings
 }
 
 /// What to know about a certificate.
 #[must_use]
-pub fn note(facts: &Facts<'_>) -> Option<Note> {
-    (0..SOON).contains(&facts.ends_in).then_some(Note::EndsSoon(facts.ends_in))
+pub fn notes(facts: &Facts<'_>) -> Vec<Note> {
+    let mut notes = Vec::new();
+    if (0..SOON).contains(&facts.ends_in) {
+        notes.push(Note::EndsSoon(facts.ends_in));
+    }
+    if facts.issued_the_one_before.is_empty() && !facts.self_signed {
+        notes.push(Note::NoChain);
+    }
+    notes
 }
 
 fn missing(certified: &[String], name: HostName<'_>) -> Option<Finding> {
@@ -206,8 +210,6 @@ mod tests {
             (Facts { key: None, key_bits: 0, ..good() }, vec![]),
             (Facts { weak_digest: true, ..good() }, vec![Finding::WeakDigest]),
             (Facts { weak_digest: true, self_signed: true, ..good() }, vec![]),
-            (Facts { issued_the_one_before: &[], ..good() }, vec![Finding::NoChain]),
-            (Facts { issued_the_one_before: &[], self_signed: true, ..good() }, vec![]),
             (Facts { issued_the_one_before: &[true, false, false], ..good() }, vec![Finding::ChainBroken(2)]),
             (
                 Facts { ends_in: -5, key_bits: 512, ..good() },
@@ -239,8 +241,20 @@ mod tests {
 
     #[test]
     fn what_there_is_to_know() {
-        for (ends_in, noted) in [(-1, false), (0, true), (SOON - 1, true), (SOON, false)] {
-            assert_eq!(note(&Facts { ends_in, ..good() }).is_some(), noted, "{ends_in}");
+        for (facts, noted) in [
+            (good(), vec![]),
+            (Facts { ends_in: -1, ..good() }, vec![]),
+            (Facts { ends_in: 0, ..good() }, vec![Note::EndsSoon(0)]),
+            (Facts { ends_in: SOON - 1, ..good() }, vec![Note::EndsSoon(SOON - 1)]),
+            (Facts { ends_in: SOON, ..good() }, vec![]),
+            (Facts { issued_the_one_before: &[], ..good() }, vec![Note::NoChain]),
+            (Facts { issued_the_one_before: &[], self_signed: true, ..good() }, vec![]),
+            (
+                Facts { ends_in: 5, issued_the_one_before: &[], ..good() },
+                vec![Note::EndsSoon(5), Note::NoChain],
+            ),
+        ] {
+            assert_eq!(notes(&facts), noted, "{facts:?}");
         }
         assert_eq!(Note::EndsSoon(3 * DAY + 7).to_string(), "expires in 3 days");
         assert_eq!(Finding::Expired(7_200).to_string(), "has expired, 2 hours ago");

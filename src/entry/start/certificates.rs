@@ -1,5 +1,7 @@
 //! Certificates and keys of one server.
 
+mod examine;
+
 use super::Failed;
 use super::context::{Site, Terms};
 use super::keys::{Keys, Wanted};
@@ -24,8 +26,8 @@ type CommonChain = (Arc<Certificates>, usize);
 
 /// Where identities come from, and what they are for.
 pub struct Sources<'s> {
-    /// The context they must fit.
-    pub terms: &'s mut Terms,
+    /// The context they must fit, if it could be made.
+    pub terms: Option<&'s mut Terms>,
     /// Files.
     pub loader: &'s mut Loader,
     /// What opens keys.
@@ -54,6 +56,33 @@ pub fn load(
         identities.push(identity);
     }
     Ok(identities)
+}
+
+/// Loads all that [`load`] would, and looks closer at it. Says how much there is to
+/// mend; what it is has been logged.
+pub fn check(site: &Site<'_>, sources: &mut Sources<'_>, declared: &ServerConfig) -> usize {
+    let mut found = 0;
+    let chain_file = declared.certificate_chain_file.as_deref();
+    let common = chain_file.and_then(|file| {
+        match load_chain(site, sources.loader, file, &declared.certificate_files) {
+            Ok(common) => common,
+            Err(Failed) => {
+                found += 1;
+                None
+            }
+        }
+    });
+    let pairs = pair(&declared.certificate_files, &declared.certificate_key_files);
+    for (index, pair) in pairs.iter().enumerate() {
+        let key_id = key_id(site.id, index);
+        let load = Load { site, key_id: &key_id, index, pair, with_chain: chain_file.is_none() };
+        found += usize::from(load.identity(sources, common.as_ref(), chain_file.is_some()).is_err());
+        // What cannot be read has been told already.
+        if let Ok(certificates) = sources.loader.certificates(&pair.certificate) {
+            found += examine::certificate(site, &load, &certificates, common.as_ref());
+        }
+    }
+    found
 }
 
 /// `SSLCertificateChainFile`: sent after every certificate of the server.
@@ -135,7 +164,7 @@ impl Load<'_> {
             Err(IdentityError::Mismatch(errors)) => return self.mismatch(&errors),
             Err(IdentityError::Chain(errors)) => return bad(&errors),
         };
-        if let Err(errors) = sources.terms.accept(&identity) {
+        if let Some(Err(errors)) = sources.terms.as_mut().map(|terms| terms.accept(&identity)) {
             return bad(&errors);
         }
         log!(

@@ -43,6 +43,8 @@ pub struct Site<'s> {
     pub server: Server<'s>,
     /// Its id.
     pub id: &'s str,
+    /// Whether a failure ends the start. If not, there may be more to find.
+    pub is_start: bool,
 }
 
 impl Site<'_> {
@@ -50,7 +52,12 @@ impl Site<'_> {
     pub fn fail<T>(&self, message: &str, errors: &[LibraryError]) -> Result<T, Failed> {
         log!(self.server, Emerg, "{message}");
         report::library_errors(self.server, Level::Emerg, errors);
-        fatal(self.main, self.server)
+        self.end()
+    }
+
+    /// The last line of most failures of a start.
+    pub fn end<T>(&self) -> Result<T, Failed> {
+        if self.is_start { fatal(self.main, self.server) } else { Err(Failed) }
     }
 
     /// As [`Site::fail`], for failures whose line is the last one.
@@ -87,6 +94,11 @@ impl Terms {
         Ok(())
     }
 
+    /// Whether commands of the library have loaded a certificate with its key.
+    fn has_own_pair(&self, declared: &ServerConfig) -> bool {
+        declared.has_certificate_commands() && self.policy.ctx.has_key_pair()
+    }
+
     /// Puts the identities of the first server into the context: its
     /// connections have them from the start.
     fn adopt(&self, site: &Site<'_>, identities: &[Arc<Identity>]) -> Result<(), Failed> {
@@ -101,6 +113,62 @@ impl Terms {
     }
 }
 
+impl Contexts {
+    /// The context for what a server declares.
+    fn terms(
+        &mut self,
+        site: &Site<'_>,
+        declared: &ServerConfig,
+        common: &Common<'_>,
+        loader: &mut Loader,
+    ) -> Result<&mut Terms, Failed> {
+        let states = site.server.logs(Level::Debug);
+        // Whatever another module does to a context is meant for one server.
+        let alone = offered::wants_contexts().then(|| site.id.to_owned());
+        let source = parameters::find(loader, declared);
+        let parameters = source.as_ref().map_or(Vec::new(), |source| source.key().to_vec());
+        let terms = match self.0.entry((declared.context_key(), parameters, states, alone)) {
+            Entry::Occupied(known) => {
+                log!(site.server, Trace1, "Sharing the SSL context of {}", known.get().policy.made_for);
+                known.into_mut()
+            }
+            Entry::Vacant(place) => {
+                place.insert(make(site, declared, common, states, loader, source.as_ref())?)
+            }
+        };
+        terms.parameters.log(site, source.as_ref());
+        Ok(terms)
+    }
+}
+
+/// Looks at everything that [`build`] would use, as far as it goes, and says how
+/// much there is to mend. What it is has been logged.
+pub fn check(
+    site: &Site<'_>,
+    declared: &ServerConfig,
+    common: &Common<'_>,
+    loader: &mut Loader,
+    contexts: &mut Contexts,
+) -> usize {
+    let Completed { config: declared, .. } = providers::complete(common.pool, site, declared);
+    let terms = contexts.terms(site, &declared, common, loader);
+    let failures = usize::from(terms.is_err());
+    let terms = terms.ok();
+    if terms.as_ref().is_some_and(|terms| terms.has_own_pair(&declared)) {
+        return failures;
+    }
+    if declared.certificate_files.is_empty() {
+        log!(site.server, Emerg, "{}", no_pair(site));
+        return failures + 1;
+    }
+    let mut sources = Sources { terms, loader, keys: common.keys };
+    failures + certificates::check(site, &mut sources, &declared)
+}
+
+fn no_pair(site: &Site<'_>) -> String {
+    format!("AH02572: Failed to configure at least one certificate and key for {}", site.id)
+}
+
 /// Builds the TLS side of a server.
 pub fn build(
     site: &Site<'_>,
@@ -111,34 +179,18 @@ pub fn build(
 ) -> Result<Tls, Failed> {
     let Completed { config: declared, fallback } = providers::complete(common.pool, site, declared);
     let declared = &declared;
-    let states = site.server.logs(Level::Debug);
-    // Whatever another module does to a context is meant for one server.
-    let alone = offered::wants_contexts().then(|| site.id.to_owned());
-    let source = parameters::find(loader, declared);
-    let parameters = source.as_ref().map_or(Vec::new(), |source| source.key().to_vec());
-    let terms = match contexts.0.entry((declared.context_key(), parameters, states, alone)) {
-        Entry::Occupied(known) => {
-            log!(site.server, Trace1, "Sharing the SSL context of {}", known.get().policy.made_for);
-            known.into_mut()
-        }
-        Entry::Vacant(place) => place.insert(make(site, declared, common, states, loader, source.as_ref())?),
-    };
-    terms.parameters.log(site, source.as_ref());
+    let terms = contexts.terms(site, declared, common, loader)?;
     let identities = if declared.has_certificate_commands() {
         // They are in the context, where the commands can replace them.
         Vec::new()
     } else {
-        let mut sources = Sources { terms, loader, keys: common.keys };
+        let mut sources = Sources { terms: Some(&mut *terms), loader, keys: common.keys };
         let identities = certificates::load(site, &mut sources, declared)?;
         terms.adopt(site, &identities)?;
         identities
     };
-    let in_context = declared.has_certificate_commands() && terms.policy.ctx.has_key_pair();
-    if identities.is_empty() && !in_context {
-        return site.fail(
-            &format!("AH02572: Failed to configure at least one certificate and key for {}", site.id),
-            &[],
-        );
+    if identities.is_empty() && !terms.has_own_pair(declared) {
+        return site.fail(&no_pair(site), &[]);
     }
     let Some(session_context) = lib::md5_hex(site.id.as_bytes()) else {
         return site.fail("Unable to compute a digest", &[]);
@@ -209,7 +261,7 @@ fn make(
     policy.ctx.set_app_data(NonNull::from(policy.as_ref()).cast());
     let mut terms = Terms { policy, probe, accepted: HashMap::new(), parameters };
     if declared.has_certificate_commands() {
-        let mut sources = Sources { terms: &mut terms, loader, keys: common.keys };
+        let mut sources = Sources { terms: Some(&mut terms), loader, keys: common.keys };
         let identities = certificates::load(site, &mut sources, declared)?;
         terms.adopt(site, &identities)?;
     }

@@ -1,8 +1,8 @@
 //! Private keys in files: plain ones, and those that a pass phrase opens.
 
+use super::Failed;
 use super::context::Site;
 use super::pass_phrase::{Asker, NotOpened, Question};
-use super::{Failed, fatal};
 use crate::config::pass_phrase::{Dialog, Secret};
 use crate::entry::identities::{Form, Found, Key, Loader, Locked};
 use crate::entry::report;
@@ -175,7 +175,7 @@ fn fail<T>(
 ) -> Result<T, Failed> {
     report::message(site.server, level, message);
     report::library_errors(site.server, level, errors);
-    let failed = fatal(site.main, site.server);
+    let failed = site.end();
     log!(
         site.server,
         Emerg,

@@ -1,0 +1,54 @@
+//! `-t -DSSL_CHECK`: all that a start would find wrong, and more, without starting.
+
+use super::context::{self, Contexts, Site};
+use super::keys::Keys;
+use super::{Common, set_fips};
+use crate::apr::Pool;
+use crate::apr::pool::c_string;
+use crate::config::cache_spec::CacheSpec;
+use crate::config::vhost_id::vhost_id;
+use crate::entry::config::ServerConf;
+use crate::entry::identities::Loader;
+use crate::httpd::log::log;
+use crate::httpd::{Server, version};
+use std::path::Path;
+
+/// Looks at all servers with TLS and says how much there is to mend. Each finding
+/// is a line of the log, which is standard error in this mode.
+pub fn run(pool: Pool<'_>, main: Server<'_>) -> usize {
+    let Some(conf) = ServerConf::of(main) else { return 1 };
+    let global = conf.global.borrow().clone();
+    let mut found = usize::from(set_fips(pool, main, global.fips).is_err());
+    found += cache(main, &global.session_cache);
+    let keys = Keys::begin(&global.pass_phrase_dialog);
+    let common = Common { pool, cache: &global.session_cache, store: None, key_log: None, keys: &keys };
+    let (mut loader, mut contexts) = (Loader::begin(), Contexts::default());
+    for server in main.iter() {
+        let Some(conf) = ServerConf::of(server) else { continue };
+        let declared = conf.declared.borrow();
+        let protocol = server.protocol().unwrap_or_default().to_string_lossy();
+        if declared.is_enabled(&protocol) {
+            let id = vhost_id(&server.hostname().to_string_lossy(), server.port(), true);
+            let site = Site { main, server, id: &id, is_start: false };
+            found += context::check(&site, &declared, &common, &mut loader, &mut contexts);
+        }
+    }
+    keys.finish(main);
+    found
+}
+
+/// A cache that is a file needs its folder. Others either need nothing, or are
+/// elsewhere and may come later.
+fn cache(main: Server<'_>, spec: &CacheSpec) -> usize {
+    let CacheSpec::Provider { name, args: Some(path) } = spec else { return 0 };
+    if name != "dbm" {
+        return 0;
+    }
+    let path = version::server_root_relative(&c_string(path));
+    let folder = Path::new(&path).parent().unwrap_or(Path::new("/"));
+    if folder.is_dir() {
+        return 0;
+    }
+    log!(main, Error, "SSL_CHECK: SSLSessionCache: directory '{}' does not exist", folder.display());
+    1
+}
