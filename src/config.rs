@@ -11,6 +11,7 @@ pub mod pass_phrase;
 pub mod protocol;
 pub mod random;
 pub mod server;
+pub mod sni_policy;
 pub mod token;
 pub mod value;
 pub mod vhost_id;

@@ -187,6 +187,14 @@ pub static TABLE: [Directive; 18] = [
         c"Whether name-based virtual hosts refuse clients without SNI ('on', 'off')",
         policy::strict_sni,
     ),
+    row(
+        c"SSLVHostSNIPolicy",
+        One,
+        Global,
+        "secure",
+        c"What virtual hosts must share to serve each other's requests ('strict', 'secure', 'authonly', 'insecure')",
+        policy::sni_policy,
+    ),
 ];
 
 /// httpd's form of the table.

@@ -13,6 +13,7 @@ use crate::ossl::lib::sha256;
 use crate::ossl::load::{self, CertificateError, KeyError};
 use crate::ossl::params::{self, Parameters};
 use crate::ossl::x509;
+use crate::policy::vhost::FileId;
 use openssl::pkey::{PKey, Private};
 use openssl::x509::X509;
 use std::collections::HashMap;
@@ -175,6 +176,8 @@ pub struct Loader {
     /// Files of this pass: none is read twice.
     certificates: HashMap<PathBuf, Arc<Certificates>>,
     keys: HashMap<PathBuf, Key>,
+    /// The contents of files.
+    ids: HashMap<PathBuf, FileId>,
     parsed: usize,
 }
 
@@ -199,7 +202,7 @@ impl Loader {
         kept.keys.begin();
         kept.opened.begin();
         kept.identities.begin();
-        Self { store, certificates: HashMap::new(), keys: HashMap::new(), parsed: 0 }
+        Self { store, certificates: HashMap::new(), keys: HashMap::new(), ids: HashMap::new(), parsed: 0 }
     }
 
     /// The start has succeeded: drops what its configuration does not name.
@@ -299,6 +302,26 @@ impl Loader {
         self.remember(key_id, &key);
         self.keys.insert(file.to_owned(), key.clone());
         Some(key)
+    }
+
+    /// What is in the files of a list; their order does not matter.
+    pub fn file_ids(&mut self, files: &[PathBuf]) -> Vec<FileId> {
+        let mut ids: Vec<_> = files.iter().map(|file| self.file_id(file)).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    fn file_id(&mut self, file: &Path) -> FileId {
+        let read = || load::read_secret(file).ok().and_then(|contents| sha256(&contents));
+        let digest = match (self.ids.get(file), self.certificates.get(file), self.keys.get(file)) {
+            (Some(known), ..) => return known.clone(),
+            (None, Some(certificates), _) => certificates.digest,
+            (None, None, Some(key)) => key.digest,
+            (None, None, None) => read(),
+        };
+        let id = digest.map_or_else(|| FileId::Name(file.to_owned()), FileId::Contents);
+        self.ids.insert(file.to_owned(), id.clone());
+        id
     }
 
     /// Puts an identity together. `common` is the chain that replaces the

@@ -23,6 +23,7 @@ use super::report;
 use super::vhost::Vhost;
 use crate::apr::Pool;
 use crate::config::cache_spec::CacheSpec;
+use crate::config::sni_policy::SniPolicy;
 use crate::config::token;
 use crate::config::vhost_id::vhost_id;
 use crate::httpd::command::is_first_pass;
@@ -45,6 +46,8 @@ pub use random::for_connection as seed_for_connection;
 pub struct Common<'c> {
     /// The pool of the configuration.
     pub pool: Pool<'c>,
+    /// `SSLVHostSNIPolicy`.
+    pub sni_policy: SniPolicy,
     /// `SSLSessionCache`.
     pub cache: &'c CacheSpec,
     /// The cache itself, except in the first pass.
@@ -118,8 +121,14 @@ fn start(pool: Pool<'_>, main: Server<'_>) -> Result<(), Failed> {
     set_fips(pool, main, global.fips)?;
     let store = if is_first_pass() { None } else { open_cache(pool, main, conf, &global.session_cache)? };
     let keys = Keys::begin(&global.pass_phrase_dialog);
-    let common =
-        Common { pool, cache: &global.session_cache, store, key_log: key_log::open(main)?, keys: &keys };
+    let common = Common {
+        pool,
+        sni_policy: global.sni_policy,
+        cache: &global.session_cache,
+        store,
+        key_log: key_log::open(main)?,
+        keys: &keys,
+    };
     log!(main, Info, "AH01887: Init: Initializing (virtual) servers for SSL");
     let (mut loader, mut contexts) = (Loader::begin(), Contexts::default());
     for server in main.iter() {
@@ -173,7 +182,7 @@ fn prepare(
         None
     };
     let strict_sni = declared.strict_sni_vhost_check.unwrap_or(false);
-    Ok(Arc::new(Vhost { id, server: server.slot(), strict_sni, tls }))
+    Ok(Arc::new(Vhost { id, server: server.slot(), strict_sni, sni_policy: common.sni_policy, tls }))
 }
 
 /// Shows the finished context of a server to other modules.

@@ -5,6 +5,7 @@ use super::cache::SessionStore;
 use super::config::ServerConf;
 use super::stapling::Staples;
 use super::start::key_log::KeyLog;
+use crate::config::sni_policy::SniPolicy;
 use crate::httpd::Server;
 use crate::httpd::server::ServerSlot;
 use crate::ossl::ctx::SslCtx;
@@ -22,6 +23,8 @@ pub struct Vhost {
     pub server: ServerSlot,
     /// `SSLStrictSNIVHostCheck`.
     pub strict_sni: bool,
+    /// `SSLVHostSNIPolicy`, the same for all.
+    pub sni_policy: SniPolicy,
     /// TLS, when it is on here.
     pub tls: Option<Tls>,
 }
@@ -92,6 +95,14 @@ pub struct Policy {
     pub sessions: Option<Arc<SessionStore>>,
     /// The first server with these settings, for messages.
     pub server: ServerSlot,
+}
+
+impl Tls {
+    /// What is compared with another vhost that a request is for.
+    #[must_use]
+    pub fn terms(&self) -> (&ServerIdentity, &AuthGroup) {
+        (&self.identity, &self.auth)
+    }
 }
 
 impl Vhost {

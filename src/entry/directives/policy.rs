@@ -5,6 +5,7 @@ use crate::apr::pool::c_string;
 use crate::config::cipher::{self, Family};
 use crate::config::protocol::{self, Library};
 use crate::config::server::{ConfCmd, Engine};
+use crate::config::sni_policy::SniPolicy;
 use crate::httpd::command::words;
 use crate::httpd::log::log;
 use crate::ossl::conf_cmd::{self, ValueKind};
@@ -69,6 +70,13 @@ pub fn insecure_renegotiation(line: &Line<'_>, args: Args<'_>) -> Result<(), Com
 /// `SSLStrictSNIVHostCheck`.
 pub fn strict_sni(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
     line.server.declared.borrow_mut().strict_sni_vhost_check = Some(args.is_on());
+    Ok(())
+}
+
+/// `SSLVHostSNIPolicy`.
+pub fn sni_policy(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
+    let policy = SniPolicy::parse(&args.text(0)).map_err(|error| error.to_string())?;
+    line.server.global.borrow_mut().sni_policy = policy;
     Ok(())
 }
 

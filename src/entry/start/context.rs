@@ -28,7 +28,6 @@ use crate::policy::vhost::{AuthGroup, ServerIdentity};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ffi::CString;
-use std::path::PathBuf;
 use std::ptr::NonNull;
 use std::sync::{Arc, OnceLock};
 
@@ -150,8 +149,8 @@ pub fn build(
         fallback,
         staples,
         session_context,
-        identity: identity(declared, declared.protocol.unwrap_or(Protocols::DEFAULT)),
-        auth: AuthGroup { conf_cmds: declared.openssl_conf_cmds.clone() },
+        identity: identity(declared, loader),
+        auth: AuthGroup { srp_verifier_file: None, conf_cmds: declared.openssl_conf_cmds.clone() },
     })
 }
 
@@ -295,19 +294,13 @@ fn apply_conf_cmds(site: &Site<'_>, ctx: &SslCtx, declared: &ServerConfig) -> Re
     }
 }
 
-fn identity(declared: &ServerConfig, protocols: Protocols) -> ServerIdentity {
-    // The order of the files does not matter.
-    let sorted = |files: &[PathBuf]| {
-        let mut files = files.to_vec();
-        files.sort_unstable();
-        files
-    };
+fn identity(declared: &ServerConfig, loader: &mut Loader) -> ServerIdentity {
     ServerIdentity {
-        protocols,
+        protocols: declared.protocol.unwrap_or(Protocols::DEFAULT),
         cipher_suite: declared.cipher_suite.clone(),
         cipher_suite_tls13: declared.cipher_suite_tls13.clone(),
-        certificates: sorted(&declared.certificate_files),
-        keys: sorted(&declared.certificate_key_files),
+        certificates: loader.file_ids(&declared.certificate_files),
+        keys: loader.file_ids(&declared.certificate_key_files),
     }
 }
 
