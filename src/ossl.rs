@@ -18,6 +18,7 @@ pub mod params;
 pub mod session;
 pub mod ssl;
 pub mod store;
+pub mod ticket;
 pub mod ui;
 pub mod x509;
 

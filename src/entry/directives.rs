@@ -63,7 +63,7 @@ use Arity::{Flag, One, OneOrTwo, Raw, Two, TwoOrThree};
 use Context::{Global, Options, Server};
 
 /// All directives, by name.
-pub static TABLE: [Directive; 18] = [
+pub static TABLE: [Directive; 20] = [
     row(
         c"SSLCertificateChainFile",
         One,
@@ -177,6 +177,14 @@ pub static TABLE: [Directive; 18] = [
         "300",
         c"How long a session may be resumed ('N' seconds)",
         session::timeout,
+    ),
+    row(
+        c"SSLSessionTicketKeyFile",
+        One,
+        Server,
+        "random keys, new at each start",
+        c"Key that session tickets are sealed with, file of 48 random bytes ('/path/to/file')",
+        session::ticket_key_file,
     ),
     row(c"SSLSessionTickets", Flag, Server, "on", c"Session tickets ('on', 'off')", session::tickets),
     row(

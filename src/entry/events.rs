@@ -12,11 +12,12 @@ use crate::httpd::{Conn, Level, Server};
 use crate::io::state::Event;
 use crate::ossl::callback::{
     AlpnVerdict, CertificateVerdict, ClientHello, HelloVerdict, ServerEvents, SniVerdict, StateChange,
-    TicketStatus, TicketVerdict,
+    TicketStatus, TicketUse, TicketVerdict,
 };
 use crate::ossl::ctx::SslCtxRef;
 use crate::ossl::session::{Binding, Session, SessionRef};
 use crate::ossl::ssl::{Ssl, SslRef};
+use crate::ossl::ticket::TicketKeys;
 use crate::policy::alpn::{ACME_TLS_1, OfferError, split_offer};
 use std::ffi::CStr;
 use std::ops::Range;
@@ -129,6 +130,24 @@ impl ServerEvents for Events {
 
     fn status(&self, ssl: &SslRef) -> Option<Vec<u8>> {
         stapling::response(state_of(ssl)?, ssl)
+    }
+
+    fn ticket_keys(&self, ssl: &SslRef) -> Option<Arc<TicketKeys>> {
+        state_of(ssl)?.vhost().tls.as_ref()?.ticket_keys.clone()
+    }
+
+    fn ticket_key_used(&self, ssl: &SslRef, to: TicketUse) {
+        let Some(state) = state_of(ssl) else { return };
+        let vhost = state.vhost();
+        let what = match to {
+            TicketUse::Seal => {
+                "AH02289: TLS session ticket key for {} successfully set, creating new session ticket"
+            }
+            TicketUse::Open => {
+                "AH02290: TLS session ticket key for {} successfully set, decrypting existing session ticket"
+            }
+        };
+        log!(state.conn(), Debug, "{}", what.replace("{}", &vhost.id));
     }
 
     fn key_log(&self, ssl: &SslRef, line: &CStr) {

@@ -12,6 +12,7 @@ mod parameters;
 mod pass_phrase;
 mod providers;
 mod random;
+mod ticket;
 mod tokens;
 
 use super::cache::SessionStore;
@@ -31,6 +32,7 @@ use crate::httpd::hook::answer;
 use crate::httpd::log::log;
 use crate::httpd::server::ServerSlot;
 use crate::httpd::{Level, Server, version};
+use crate::ossl::ticket::TicketKeys;
 use crate::ossl::{error, lib};
 use crate::sys;
 use context::{Contexts, Site};
@@ -48,6 +50,9 @@ pub struct Common<'c> {
     pub pool: Pool<'c>,
     /// `SSLVHostSNIPolicy`.
     pub sni_policy: SniPolicy,
+    /// The keys of tickets of servers without `SSLSessionTicketKeyFile`, when
+    /// others have it.
+    pub ticket_keys: Option<Arc<TicketKeys>>,
     /// `SSLSessionCache`.
     pub cache: &'c CacheSpec,
     /// The cache itself, except in the first pass.
@@ -124,6 +129,7 @@ fn start(pool: Pool<'_>, main: Server<'_>) -> Result<(), Failed> {
     let common = Common {
         pool,
         sni_policy: global.sni_policy,
+        ticket_keys: ticket::common_keys(main).transpose()?,
         cache: &global.session_cache,
         store,
         key_log: key_log::open(main)?,

@@ -6,7 +6,7 @@
 use std::ffi::{CStr, c_void};
 use std::ops::Range;
 use std::ptr::{self, NonNull};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use openssl_sys as sys;
 
@@ -14,6 +14,7 @@ use super::ctx::SslCtxRef;
 use super::ffi;
 use super::session::{Session, SessionRef};
 use super::ssl::SslRef;
+use super::ticket::TicketKeys;
 
 mod hello;
 mod trampoline;
@@ -81,6 +82,15 @@ pub enum TicketVerdict {
     IgnoreAndRenew,
 }
 
+/// What a ticket key is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TicketUse {
+    /// A new ticket.
+    Seal,
+    /// A ticket of the client.
+    Open,
+}
+
 /// A step of the handshake, for tracing.
 #[derive(Clone, Debug)]
 pub enum StateChange<'s> {
@@ -144,6 +154,18 @@ pub trait ServerEvents: Sync {
     fn status(&self, ssl: &SslRef) -> Option<Vec<u8>> {
         let _ = ssl;
         None
+    }
+
+    /// The keys of tickets, for a connection whose first context got [`answer_ticket_keys`]. Without keys
+    /// the handshake fails.
+    fn ticket_keys(&self, ssl: &SslRef) -> Option<Arc<TicketKeys>> {
+        let _ = ssl;
+        None
+    }
+
+    /// A key was put to use: to seal a ticket, or to open one.
+    fn ticket_key_used(&self, ssl: &SslRef, to: TicketUse) {
+        let _ = (ssl, to);
     }
 
     /// A line of key material in the form of the SSLKEYLOGFILE format; only when asked for. Whoever has it
@@ -215,6 +237,14 @@ pub fn install(ctx: &SslCtxRef, answers: &'static dyn ServerEvents, wanted: Want
 pub fn answer_status(ctx: &SslCtxRef) {
     // SAFETY: a borrowed context is alive, and the function has the signature of this callback.
     unsafe { sys::SSL_CTX_set_tlsext_status_cb(ctx.as_ptr(), Some(trampoline::status)) };
+}
+
+/// Asks for the keys of tickets ([`ServerEvents::ticket_keys`]) in place of the library's own. `false` if the
+/// library cannot.
+#[must_use]
+pub fn answer_ticket_keys(ctx: &SslCtxRef) -> bool {
+    // SAFETY: a borrowed context is alive, and the function has the signature of its callback.
+    unsafe { ffi::SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx.as_ptr(), Some(trampoline::ticket_key)) != 0 }
 }
 
 /// A place that leads to the answers: a pointer to a trait object is too wide for an ex_data slot.

@@ -1,6 +1,6 @@
 //! Directives about sessions and randomness.
 
-use super::{Args, Complaint, Line};
+use super::{Args, Complaint, Line, existing_file};
 use crate::apr::pool::c_string;
 use crate::config::cache_spec::{self, CacheSpec};
 use crate::config::random::{self, RandomSeed, RandomSeedError, Source, Words};
@@ -39,6 +39,13 @@ pub fn timeout(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
 /// `SSLSessionTickets`.
 pub fn tickets(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
     line.server.declared.borrow_mut().session_tickets = Some(args.is_on());
+    Ok(())
+}
+
+/// `SSLSessionTicketKeyFile`.
+pub fn ticket_key_file(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
+    let file = existing_file(line, args.word(0).unwrap_or_default())?;
+    line.server.declared.borrow_mut().session_ticket_key_file = Some(file);
     Ok(())
 }
 

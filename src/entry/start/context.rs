@@ -4,7 +4,7 @@
 use super::certificates::{self, Sources};
 use super::parameters::{self, Source, Taken};
 use super::providers::{self, Completed};
-use super::{Common, Failed, fatal};
+use super::{Common, Failed, fatal, ticket};
 use crate::apr::pool::c_string;
 use crate::config::cache_spec::CacheSpec;
 use crate::config::cipher::{LIBRARY_DEFAULT, restricted};
@@ -187,6 +187,7 @@ fn make(
     );
     set_ciphers(site, &ctx, declared)?;
     let parameters = parameters::apply(&ctx, source);
+    let ticket_keys = ticket::install(site, &ctx, declared, common.ticket_keys.as_ref())?;
     let probe = match Ssl::unconnected(&ctx) {
         Ok(probe) => probe,
         Err(errors) => return site.fail("Unable to create an SSL connection", &errors),
@@ -200,6 +201,7 @@ fn make(
         own_identities: OnceLock::new(),
         protocols: declared.protocol.map(|_| (min, max)),
         digest,
+        ticket_keys,
         key_log: common.key_log.clone(),
         sessions: common.store.clone(),
         server: server.slot(),

@@ -9,7 +9,7 @@ use openssl_sys as sys;
 
 use super::{
     AlpnVerdict, CertificateVerdict, ClientHello, HelloVerdict, ServerEvents, SniVerdict, StateChange,
-    TicketStatus, TicketVerdict, answers_of,
+    TicketStatus, TicketUse, TicketVerdict, answers_of,
 };
 use crate::guard;
 use crate::ossl::ctx::SslCtxRef;
@@ -17,6 +17,7 @@ use crate::ossl::ffi;
 use crate::ossl::lib::bytes_from;
 use crate::ossl::session::SessionRef;
 use crate::ossl::ssl::SslRef;
+use crate::ossl::ticket::{NAME_LENGTH, Opened};
 
 const ALERT_INTERNAL_ERROR: c_int = 80;
 
@@ -214,6 +215,45 @@ pub(super) unsafe extern "C" fn status(raw: *mut sys::SSL, _: *mut c_void) -> c_
         Some(_) => ffi::SSL_TLSEXT_ERR_NOACK,
         None => ffi::SSL_TLSEXT_ERR_ALERT_FATAL,
     }
+}
+
+pub(super) unsafe extern "C" fn ticket_key(
+    raw: *mut sys::SSL,
+    name: *mut c_uchar,
+    iv: *mut c_uchar,
+    cipher: *mut sys::EVP_CIPHER_CTX,
+    mac: *mut sys::EVP_MAC_CTX,
+    seal: c_int,
+) -> c_int {
+    // SAFETY: OpenSSL passes the connection whose handshake this is.
+    let ssl = unsafe { SslRef::from_ptr(raw) };
+    guard::catch("ticket_key", ffi::TICKET_KEY_FAILED, || {
+        let Some((answers, keys)) =
+            answers(ssl).and_then(|answers| Some((answers, answers.ticket_keys(ssl)?)))
+        else {
+            return ffi::TICKET_KEY_FAILED;
+        };
+        if seal != 0 {
+            // SAFETY: OpenSSL passes places for name and IV, and contexts for cipher and MAC.
+            if !unsafe { keys.seal(name, iv, cipher, mac) } {
+                return ffi::TICKET_KEY_FAILED;
+            }
+            answers.ticket_key_used(ssl, TicketUse::Seal);
+            return ffi::TICKET_KEY_USED;
+        }
+        // SAFETY: OpenSSL passes the name from the ticket.
+        let name = unsafe { bytes_from(name, NAME_LENGTH) };
+        // SAFETY: and the IV from there, and contexts for cipher and MAC.
+        let opened = match unsafe { keys.open(name, iv, cipher, mac) } {
+            None => return ffi::TICKET_KEY_UNKNOWN,
+            Some(Opened::Failed) => return ffi::TICKET_KEY_FAILED,
+            Some(opened) => opened,
+        };
+        answers.ticket_key_used(ssl, TicketUse::Open);
+        // A ticket of TLS 1.3 is good for one use, so the client gets another one.
+        let renew = opened == Opened::Old || ssl.is_tls13();
+        if renew { ffi::TICKET_KEY_USED_RENEW } else { ffi::TICKET_KEY_USED }
+    })
 }
 
 pub(super) unsafe extern "C" fn key_log(raw: *const sys::SSL, line: *const c_char) {
