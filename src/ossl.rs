@@ -16,6 +16,8 @@ pub mod lib;
 pub mod load;
 pub mod params;
 pub mod session;
+#[cfg_attr(not(openssl_srp), path = "ossl/srp_absent.rs")]
+pub mod srp;
 pub mod ssl;
 pub mod store;
 pub mod ticket;

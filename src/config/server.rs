@@ -52,6 +52,8 @@ pub struct ServerConfig {
     pub session_ticket_key_file: Option<PathBuf>,
     pub strict_sni_vhost_check: Option<bool>,
     pub openssl_conf_cmds: Vec<ConfCmd>,
+    pub srp_verifier_file: Option<PathBuf>,
+    pub srp_unknown_user_seed: Option<String>,
 }
 
 impl ServerConfig {
@@ -83,6 +85,12 @@ impl ServerConfig {
                 .cloned(),
             strict_sni_vhost_check: own.strict_sni_vhost_check.or(base.strict_sni_vhost_check),
             openssl_conf_cmds: base.openssl_conf_cmds.iter().chain(&own.openssl_conf_cmds).cloned().collect(),
+            srp_verifier_file: own.srp_verifier_file.as_ref().or(base.srp_verifier_file.as_ref()).cloned(),
+            srp_unknown_user_seed: own
+                .srp_unknown_user_seed
+                .as_ref()
+                .or(base.srp_unknown_user_seed.as_ref())
+                .cloned(),
         }
     }
 

@@ -63,7 +63,7 @@ use Arity::{Flag, One, OneOrTwo, Raw, Two, TwoOrThree};
 use Context::{Global, Options, Server};
 
 /// All directives, by name.
-pub static TABLE: [Directive; 20] = [
+pub static TABLE: &[Directive] = &[
     row(
         c"SSLCertificateChainFile",
         One,
@@ -161,6 +161,24 @@ pub static TABLE: [Directive; 20] = [
         "none",
         c"Entropy for the random number generator ('startup|connect builtin|file:/path|exec:/path [bytes]')",
         session::random_seed,
+    ),
+    #[cfg(openssl_srp)]
+    row(
+        c"SSLSRPUnknownUserSeed",
+        One,
+        Server,
+        "unknown users are refused",
+        c"What parameters for unknown users are made from, so that they look like known ones ('secret text')",
+        session::srp_unknown_user_seed,
+    ),
+    #[cfg(openssl_srp)]
+    row(
+        c"SSLSRPVerifierFile",
+        One,
+        Server,
+        "none",
+        c"Users that log in by TLS-SRP, file made by openssl srp ('/path/to/file')",
+        session::srp_verifier_file,
     ),
     row(
         c"SSLSessionCache",
@@ -391,7 +409,7 @@ mod tests {
         let mut sorted = names.clone();
         sorted.sort_unstable();
         assert_eq!(names, sorted);
-        for row in &TABLE {
+        for row in TABLE {
             assert!(!row.help.is_empty() && !row.default.is_empty(), "{:?}", row.name);
         }
     }
@@ -404,7 +422,7 @@ mod tests {
              mod_ssl that is not here is not built yet: httpd refuses it as an unknown command.\n\n\
              | Directive | Arguments | Context | Without it |\n|---|---|---|---|\n",
         );
-        for row in &TABLE {
+        for row in TABLE {
             let cell = |text: &CStr| text.to_string_lossy().replace('|', "\\|");
             let (name, help) = (cell(row.name), cell(row.help));
             text.push_str(&format!("| `{name}` | {help} | {} | {} |\n", row.context.describe(), row.default));
@@ -424,7 +442,7 @@ mod tests {
 
     #[test]
     fn the_commands_follow_the_table() {
-        for (command, row) in COMMANDS.0.iter().zip(&TABLE) {
+        for (command, row) in COMMANDS.0.iter().zip(TABLE) {
             assert_eq!(command.name, row.name.as_ptr());
             assert_eq!(command.cmd_data.cast_const().cast(), std::ptr::from_ref(row));
         }

@@ -16,6 +16,7 @@ use crate::ossl::callback::{
 };
 use crate::ossl::ctx::SslCtxRef;
 use crate::ossl::session::{Binding, Session, SessionRef};
+use crate::ossl::srp::{self, Verifiers};
 use crate::ossl::ssl::{Ssl, SslRef};
 use crate::ossl::ticket::TicketKeys;
 use crate::policy::alpn::{ACME_TLS_1, OfferError, split_offer};
@@ -150,6 +151,10 @@ impl ServerEvents for Events {
         log!(state.conn(), Debug, "{}", what.replace("{}", &vhost.id));
     }
 
+    fn srp_verifiers(&self, ssl: &SslRef) -> Option<Arc<Verifiers>> {
+        state_of(ssl)?.vhost().tls.as_ref()?.srp.clone()
+    }
+
     fn key_log(&self, ssl: &SslRef, line: &CStr) {
         if let Some(log) = state_of(ssl).and_then(|state| state.vhost().tls.as_ref()?.key_log.clone()) {
             log.write(line);
@@ -262,6 +267,9 @@ fn apply(state: &ConnState, ssl: &SslRef, vhost: &Arc<Vhost>) {
     let is_shared = before.tls.as_ref().is_some_and(|before| Arc::ptr_eq(&before.policy, &tls.policy));
     if !is_shared {
         ssl.set_ctx(&tls.ctx);
+        if tls.srp.is_some() || before.tls.as_ref().is_some_and(|before| before.srp.is_some()) {
+            srp::follow_context(ssl);
+        }
         ssl.take_verification(&tls.ctx);
         ssl.set_options(tls.ctx.options());
         if let Some((min, max)) = tls.protocols {

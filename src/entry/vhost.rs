@@ -10,6 +10,7 @@ use crate::httpd::Server;
 use crate::httpd::server::ServerSlot;
 use crate::ossl::ctx::SslCtx;
 use crate::ossl::identity::Identity;
+use crate::ossl::srp::Verifiers;
 use crate::ossl::ticket::TicketKeys;
 use crate::policy::vhost::{AuthGroup, ServerIdentity};
 use openssl::x509::X509Ref;
@@ -92,6 +93,8 @@ pub struct Policy {
     pub digest: [u8; 32],
     /// The keys of tickets, when they are not the library's own.
     pub ticket_keys: Option<Arc<TicketKeys>>,
+    /// The users of TLS-SRP.
+    pub srp: Option<Arc<Verifiers>>,
     /// Where key material is logged for debugging (`SSLKEYLOGFILE`).
     pub key_log: Option<Arc<KeyLog>>,
     /// The cache of sessions, shared between processes.

@@ -13,11 +13,12 @@ use openssl_sys as sys;
 use super::ctx::SslCtxRef;
 use super::ffi;
 use super::session::{Session, SessionRef};
+use super::srp::Verifiers;
 use super::ssl::SslRef;
 use super::ticket::TicketKeys;
 
 mod hello;
-mod trampoline;
+pub(super) mod trampoline;
 
 pub use hello::{ClientHello, parse_alpn, parse_server_name};
 
@@ -166,6 +167,14 @@ pub trait ServerEvents: Sync {
     /// A key was put to use: to seal a ticket, or to open one.
     fn ticket_key_used(&self, ssl: &SslRef, to: TicketUse) {
         let _ = (ssl, to);
+    }
+
+    /// The users that may log in, for a connection whose context got [`srp::answer_logins`].
+    ///
+    /// [`srp::answer_logins`]: super::srp::answer_logins
+    fn srp_verifiers(&self, ssl: &SslRef) -> Option<Arc<Verifiers>> {
+        let _ = ssl;
+        None
     }
 
     /// A line of key material in the form of the SSLKEYLOGFILE format; only when asked for. Whoever has it

@@ -64,6 +64,10 @@ pub const ERR_LIB_SSL: c_int = 20;
 pub const ERR_LIB_PEM: c_int = 9;
 pub const PEM_R_NO_START_LINE: c_int = 108;
 pub const SSL_R_HTTP_REQUEST: c_int = 156;
+#[cfg(openssl_srp)]
+pub const SSL_ERROR_NONE: c_int = 0;
+#[cfg(openssl_srp)]
+pub const SSL3_AL_FATAL: c_int = 2;
 pub const SSL_TICKET_SUCCESS: c_int = 5;
 pub const SSL_TICKET_SUCCESS_RENEW: c_int = 6;
 pub const SSL_TICKET_RETURN_IGNORE: c_int = 1;

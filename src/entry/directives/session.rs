@@ -49,6 +49,21 @@ pub fn ticket_key_file(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint>
     Ok(())
 }
 
+/// `SSLSRPVerifierFile`.
+#[cfg(openssl_srp)]
+pub fn srp_verifier_file(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
+    let file = existing_file(line, args.word(0).unwrap_or_default())?;
+    line.server.declared.borrow_mut().srp_verifier_file = Some(file);
+    Ok(())
+}
+
+/// `SSLSRPUnknownUserSeed`.
+#[cfg(openssl_srp)]
+pub fn srp_unknown_user_seed(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
+    line.server.declared.borrow_mut().srp_unknown_user_seed = Some(args.text(0));
+    Ok(())
+}
+
 /// `SSLRandomSeed`.
 pub fn random_seed(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
     let seed = parse_seed(line, args).map_err(|error| error.to_string())?;

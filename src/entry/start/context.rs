@@ -5,7 +5,7 @@ use super::certificates::{self, Sources};
 use super::parameters::{self, Source, Taken};
 use super::providers::{self, Completed};
 use super::{Common, Failed, fatal, ticket};
-use crate::apr::pool::c_string;
+use crate::apr::pool::{c_path, c_string};
 use crate::config::cache_spec::CacheSpec;
 use crate::config::cipher::{LIBRARY_DEFAULT, restricted};
 use crate::config::protocol::Protocols;
@@ -23,6 +23,7 @@ use crate::ossl::ctx::{SessionCacheMode, SslCtx, options};
 use crate::ossl::error::LibraryError;
 use crate::ossl::identity::Identity;
 use crate::ossl::lib;
+use crate::ossl::srp::{self, OpenError, Verifiers};
 use crate::ossl::ssl::Ssl;
 use crate::policy::vhost::{AuthGroup, ServerIdentity};
 use std::collections::HashMap;
@@ -150,7 +151,10 @@ pub fn build(
         staples,
         session_context,
         identity: identity(declared, loader),
-        auth: AuthGroup { srp_verifier_file: None, conf_cmds: declared.openssl_conf_cmds.clone() },
+        auth: AuthGroup {
+            srp_verifier_file: declared.srp_verifier_file.clone(),
+            conf_cmds: declared.openssl_conf_cmds.clone(),
+        },
     })
 }
 
@@ -187,6 +191,7 @@ fn make(
     );
     set_ciphers(site, &ctx, declared)?;
     let parameters = parameters::apply(&ctx, source);
+    let srp = open_verifiers(site, &ctx, declared)?;
     let ticket_keys = ticket::install(site, &ctx, declared, common.ticket_keys.as_ref())?;
     let probe = match Ssl::unconnected(&ctx) {
         Ok(probe) => probe,
@@ -202,6 +207,7 @@ fn make(
         protocols: declared.protocol.map(|_| (min, max)),
         digest,
         ticket_keys,
+        srp,
         key_log: common.key_log.clone(),
         sessions: common.store.clone(),
         server: server.slot(),
@@ -260,6 +266,31 @@ fn set_ciphers(site: &Site<'_>, ctx: &SslCtx, declared: &ServerConfig) -> Result
         return site.fail("AH10127: Unable to configure permitted TLSv1.3 ciphers", &errors);
     }
     Ok(())
+}
+
+/// `SSLSRPVerifierFile`.
+fn open_verifiers(
+    site: &Site<'_>,
+    ctx: &SslCtx,
+    declared: &ServerConfig,
+) -> Result<Option<Arc<Verifiers>>, Failed> {
+    let Some(file) = &declared.srp_verifier_file else { return Ok(None) };
+    log!(site.server, Debug, "AH02308: Using SRP verifier file [{}]", file.display());
+    let seed = declared.srp_unknown_user_seed.as_deref().map(c_string);
+    crate::ossl::error::clear();
+    let opened = Verifiers::open(&c_path(file), seed.as_deref());
+    let unable = || {
+        let which = if seed.is_some() { "with" } else { "without" };
+        format!("AH02309: Unable to initialize SRP verifier structure [{which} seed]")
+    };
+    match opened {
+        Ok(verifiers) if srp::answer_logins(ctx) => Ok(Some(Arc::new(verifiers))),
+        Ok(_) | Err(OpenError::Structure) => site.fail(&unable(), &crate::ossl::error::drain()),
+        Err(OpenError::File(reason)) => site.fail(
+            &format!("AH02310: Unable to load SRP verifier file [error {reason}]"),
+            &crate::ossl::error::drain(),
+        ),
+    }
 }
 
 fn apply_conf_cmds(site: &Site<'_>, ctx: &SslCtx, declared: &ServerConfig) -> Result<(), Failed> {

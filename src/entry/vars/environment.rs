@@ -92,7 +92,7 @@ fn standard(established: &Established, legacy: bool) -> Pairs {
 }
 
 /// Exported under one name each.
-const FIXED: [(&str, ConnectionVariable); 19] = {
+const FIXED: [(&str, ConnectionVariable); 20] = {
     use CertificateVariable as C;
     use ConnectionVariable as V;
     const fn server(variable: CertificateVariable) -> ConnectionVariable {
@@ -118,6 +118,7 @@ const FIXED: [(&str, ConnectionVariable); 19] = {
         ("SSL_SESSION_ID", V::SessionId),
         ("SSL_SESSION_RESUMED", V::SessionResumed),
         ("SSL_SRP_USER", V::SrpUser),
+        ("SSL_SRP_USERINFO", V::SrpUserInfo),
     ]
 };
 

@@ -105,11 +105,9 @@ pub fn of_established(
         V::Certificate(Side::Server, variable) => {
             return certificate::of(established.certificate.as_ref()?, variable, legacy);
         }
-        V::Certificate(Side::Client, _)
-        | V::ClientChain(_)
-        | V::ClientExactAssertion
-        | V::SrpUser
-        | V::SrpUserInfo => return None,
+        V::Certificate(Side::Client, _) | V::ClientChain(_) | V::ClientExactAssertion => return None,
+        V::SrpUser => return established.srp_user.clone(),
+        V::SrpUserInfo => return established.srp_user_info.clone(),
     };
     Some(text.into_bytes())
 }

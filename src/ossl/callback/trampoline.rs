@@ -20,6 +20,8 @@ use crate::ossl::ssl::SslRef;
 use crate::ossl::ticket::{NAME_LENGTH, Opened};
 
 const ALERT_INTERNAL_ERROR: c_int = 80;
+#[cfg(openssl_srp)]
+const ALERT_UNKNOWN_USER: c_int = 115;
 
 pub(super) type ServerName = unsafe extern "C" fn(*mut sys::SSL, *mut c_int, *mut c_void) -> c_int;
 
@@ -254,6 +256,26 @@ pub(super) unsafe extern "C" fn ticket_key(
         let renew = opened == Opened::Old || ssl.is_tls13();
         if renew { ffi::TICKET_KEY_USED_RENEW } else { ffi::TICKET_KEY_USED }
     })
+}
+
+#[cfg(openssl_srp)]
+pub(in crate::ossl) unsafe extern "C" fn srp_user(
+    raw: *mut sys::SSL,
+    alert: *mut c_int,
+    _: *mut c_void,
+) -> c_int {
+    // SAFETY: OpenSSL passes the connection whose handshake this is.
+    let ssl = unsafe { SslRef::from_ptr(raw) };
+    let refused = Some(ALERT_INTERNAL_ERROR);
+    let refusal = guard::catch("srp_user", refused, || {
+        let verifiers = answers(ssl).and_then(|answers| answers.srp_verifiers(ssl));
+        let known = verifiers.is_some_and(|verifiers| verifiers.select(ssl));
+        if known { None } else { Some(ALERT_UNKNOWN_USER) }
+    });
+    let Some(description) = refusal else { return ffi::SSL_ERROR_NONE };
+    // SAFETY: OpenSSL passes a place for the alert.
+    unsafe { set_alert(alert, description) };
+    ffi::SSL3_AL_FATAL
 }
 
 pub(super) unsafe extern "C" fn key_log(raw: *const sys::SSL, line: *const c_char) {
