@@ -4,6 +4,7 @@
 pub mod cache_spec;
 pub mod certificates;
 pub mod cipher;
+pub mod crypto_device;
 pub mod dir;
 pub mod global;
 pub mod options;

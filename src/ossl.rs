@@ -6,6 +6,8 @@ pub mod bio;
 pub mod callback;
 pub mod conf_cmd;
 pub mod ctx;
+#[cfg_attr(not(openssl_engine), path = "ossl/device_absent.rs")]
+pub mod device;
 pub mod engine;
 pub mod error;
 pub mod examine;

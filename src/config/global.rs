@@ -16,6 +16,8 @@ pub struct GlobalConfig {
     pub pass_phrase_dialog: Dialog,
     /// `SSLVHostSNIPolicy`.
     pub sni_policy: SniPolicy,
+    /// `SSLCryptoDevice`; `None` for the library's own algorithms.
+    pub crypto_device: Option<String>,
     /// `SSLFIPS`.
     pub fips: Option<bool>,
 }

@@ -97,6 +97,14 @@ pub static TABLE: &[Directive] = &[
         policy::cipher_suite,
     ),
     row(c"SSLCompression", Flag, Server, "off", c"Compression inside TLS ('on', 'off')", policy::compression),
+    row(
+        c"SSLCryptoDevice",
+        One,
+        Global,
+        "builtin",
+        c"Engine that does the cryptography ('builtin', or the id of an engine)",
+        policy::crypto_device,
+    ),
     row(c"SSLEngine", One, Server, "off", c"TLS for this server ('on', 'off')", policy::engine),
     row(
         c"SSLFIPS",

@@ -23,6 +23,7 @@ use super::offered;
 use super::report;
 use super::vhost::Vhost;
 use crate::apr::Pool;
+use crate::apr::pool::c_string;
 use crate::config::cache_spec::CacheSpec;
 use crate::config::sni_policy::SniPolicy;
 use crate::config::token;
@@ -32,6 +33,8 @@ use crate::httpd::hook::answer;
 use crate::httpd::log::log;
 use crate::httpd::server::ServerSlot;
 use crate::httpd::{Level, Server, version};
+use crate::ossl::device::Engine;
+use crate::ossl::error::LibraryError;
 use crate::ossl::ticket::TicketKeys;
 use crate::ossl::{error, lib};
 use crate::sys;
@@ -120,8 +123,9 @@ fn settle_heap() {
 fn start(pool: Pool<'_>, main: Server<'_>) -> Result<(), Failed> {
     let conf = ServerConf::of(main).ok_or(Failed)?;
     check_library(main);
-    log!(main, Info, "AH01883: Init: Initialized OpenSSL library");
     let global = conf.global.borrow().clone();
+    use_device(pool, main, global.crypto_device.as_deref())?;
+    log!(main, Info, "AH01883: Init: Initialized OpenSSL library");
     random::at_startup(main, &global.random_seeds);
     set_fips(pool, main, global.fips)?;
     let store = if is_first_pass() { None } else { open_cache(pool, main, conf, &global.session_cache)? };
@@ -213,6 +217,30 @@ fn check_library(main: Server<'_>) {
             lib::version_text()
         );
     }
+}
+
+/// `SSLCryptoDevice`; undone with the configuration.
+fn use_device(pool: Pool<'_>, main: Server<'_>, id: Option<&str>) -> Result<(), Failed> {
+    let Some(id) = id else { return Ok(()) };
+    let fail = |message: &str, errors: &[LibraryError]| {
+        log!(main, Emerg, "{message}");
+        report::library_errors(main, Level::Emerg, errors);
+        fatal(main, main)
+    };
+    let engine = match Engine::by_id(&c_string(id)) {
+        Ok(engine) => engine,
+        Err(errors) => {
+            return fail(&format!("AH01888: Init: Failed to load Crypto Device API `{id}'"), &errors);
+        }
+    };
+    match engine.make_default() {
+        Ok(in_use) => pool.keep(in_use),
+        Err(errors) => {
+            return fail(&format!("AH01889: Init: Failed to enable Crypto Device API `{id}'"), &errors);
+        }
+    };
+    log!(main, Info, "AH01890: Init: loaded Crypto Device API `{id}'");
+    Ok(())
 }
 
 /// `SSLFIPS`; undone with the configuration.

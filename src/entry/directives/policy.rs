@@ -3,12 +3,14 @@
 use super::{Args, Complaint, Line, existing_dir, existing_file};
 use crate::apr::pool::c_string;
 use crate::config::cipher::{self, Family};
+use crate::config::crypto_device;
 use crate::config::protocol::{self, Library};
 use crate::config::server::{ConfCmd, Engine};
 use crate::config::sni_policy::SniPolicy;
 use crate::httpd::command::words;
 use crate::httpd::log::log;
 use crate::ossl::conf_cmd::{self, ValueKind};
+use crate::ossl::device;
 
 /// `SSLEngine`.
 pub fn engine(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
@@ -77,6 +79,13 @@ pub fn strict_sni(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
 pub fn sni_policy(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
     let policy = SniPolicy::parse(&args.text(0)).map_err(|error| error.to_string())?;
     line.server.global.borrow_mut().sni_policy = policy;
+    Ok(())
+}
+
+/// `SSLCryptoDevice`.
+pub fn crypto_device(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
+    let device = crypto_device::parse(&args.text(0), &device::known()).map_err(|error| error.to_string())?;
+    line.server.global.borrow_mut().crypto_device = device;
     Ok(())
 }
 
