@@ -14,6 +14,8 @@ pub struct GlobalConfig {
     pub random_seeds: Vec<RandomSeed>,
     /// `SSLPassPhraseDialog`.
     pub pass_phrase_dialog: Dialog,
+    /// `SSLLegacyDirectives`.
+    pub legacy: bool,
     /// `SSLVHostSNIPolicy`.
     pub sni_policy: SniPolicy,
     /// `SSLCryptoDevice`; `None` for the library's own algorithms.

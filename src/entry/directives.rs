@@ -4,13 +4,17 @@
 //! it. A new directive is a row here and a handler in a file below.
 
 mod certificate;
+mod legacy;
 mod policy;
 mod session;
 
 use super::closed;
 use super::config::{DirConf, ServerConf};
+use super::vhost::Vhost;
 use crate::apr::pool::c_string;
 use crate::httpd::command::{Args, Arity, Context, Parms};
+use crate::httpd::log::log;
+use crate::httpd::request::main_server;
 use crate::sys;
 use std::ffi::{CStr, c_char, c_int, c_void};
 
@@ -42,10 +46,29 @@ pub struct Line<'p> {
     pub parms: Parms<'p>,
     /// The name of the directive, as in the table.
     pub name: &'static str,
+    /// Its help text.
+    pub help: &'static str,
     /// The configuration of the server it belongs to.
     pub server: &'p ServerConf,
     /// The configuration of the directory (or of the server's root).
     pub dir: &'p DirConf,
+}
+
+impl Line<'_> {
+    /// Whether the dialect of mod_ssl 2.8 is taken here.
+    fn is_legacy(&self) -> bool {
+        // A .htaccess file is read by a thread among others; start-up has written down what it needs.
+        match Vhost::of(self.parms.server()) {
+            Some(vhost) => vhost.legacy,
+            None => main_server().and_then(ServerConf::of).is_some_and(|main| main.global.borrow().legacy),
+        }
+    }
+
+    /// Says what a line of that dialect means today.
+    fn notice(&self, meaning: &str) {
+        let (name, place) = (self.parms.name_as_written().to_string_lossy(), self.parms.place());
+        log!(self.parms.server(), Notice, "SSLLegacyDirectives: {name} on {place}: {meaning}");
+    }
 }
 
 const fn row(
@@ -60,7 +83,7 @@ const fn row(
 }
 
 use Arity::{Flag, One, OneOrTwo, Raw, Two, TwoOrThree};
-use Context::{Global, Options, Server};
+use Context::{Anywhere, Global, Options, Server};
 
 /// All directives, by name.
 pub static TABLE: &[Directive] = &[
@@ -131,6 +154,38 @@ pub static TABLE: &[Directive] = &[
         policy::insecure_renegotiation,
     ),
     row(
+        c"SSLLegacyDirectives",
+        Flag,
+        Global,
+        "off",
+        c"Whether directives of mod_ssl 2.8 are taken in the lines that follow ('on', 'off')",
+        legacy::switch,
+    ),
+    row(
+        c"SSLLog",
+        Raw,
+        Anywhere,
+        "none",
+        c"SSLLog directive is no longer supported - use ErrorLog.",
+        legacy::log,
+    ),
+    row(
+        c"SSLLogLevel",
+        Raw,
+        Anywhere,
+        "none",
+        c"SSLLogLevel directive is no longer supported - use LogLevel.",
+        legacy::log_level,
+    ),
+    row(
+        c"SSLMutex",
+        Raw,
+        Anywhere,
+        "the Mutex directive decides",
+        c"Lock of the session cache in mod_ssl 2.8, with SSLLegacyDirectives on only ('none', 'default', 'file:/path', 'sem', ...)",
+        legacy::mutex,
+    ),
+    row(
         c"SSLOpenSSLConfCmd",
         Two,
         Server,
@@ -153,6 +208,14 @@ pub static TABLE: &[Directive] = &[
         "builtin",
         c"How pass phrases of keys are asked for ('builtin', '|/path/to/program [arguments]', 'exec:/path/to/program')",
         certificate::pass_phrase_dialog,
+    ),
+    row(
+        c"SSLPolicy",
+        One,
+        Server,
+        "none",
+        c"Settings to start from, by Mozilla's guidelines ('modern', 'intermediate', 'old')",
+        policy::preset,
     ),
     row(
         c"SSLProtocol",
@@ -302,7 +365,9 @@ unsafe fn run(parms: *mut sys::cmd_parms, dir: *mut c_void, args: Args<'_>) -> *
     {
         return complaint.as_ptr();
     }
-    let line = Line { parms, name: directive.name.to_str().unwrap_or_default(), server, dir };
+    let text = |text: &'static CStr| text.to_str().unwrap_or_default();
+    let (name, help) = (text(directive.name), text(directive.help));
+    let line = Line { parms, name, help, server, dir };
     match (directive.handler)(&line, args) {
         Ok(()) => std::ptr::null(),
         Err(complaint) => parms.pool().text(c_string(complaint).to_bytes()).as_ptr(),

@@ -25,6 +25,7 @@ use super::vhost::Vhost;
 use crate::apr::Pool;
 use crate::apr::pool::c_string;
 use crate::config::cache_spec::CacheSpec;
+use crate::config::preset::Preset;
 use crate::config::sni_policy::SniPolicy;
 use crate::config::token;
 use crate::config::vhost_id::vhost_id;
@@ -53,6 +54,8 @@ pub struct Common<'c> {
     pub pool: Pool<'c>,
     /// `SSLVHostSNIPolicy`.
     pub sni_policy: SniPolicy,
+    /// `SSLLegacyDirectives`.
+    pub legacy: bool,
     /// The keys of tickets of servers without `SSLSessionTicketKeyFile`, when
     /// others have it.
     pub ticket_keys: Option<Arc<TicketKeys>>,
@@ -93,11 +96,15 @@ entry_point! {
 }
 
 entry_point! {
-    /// Hook `test_config`: `-t -DDUMP_CERTS`.
+    /// Hook `test_config`: `-t -DDUMP_CERTS` and `-t -DDUMP_SSL_POLICIES`.
     pub fn test_config(_pconf: *mut sys::apr_pool_t, main: *mut sys::server_rec) -> (), closed: ();
     {
         // SAFETY: httpd passes the main server.
         let Some(main) = (unsafe { Server::from_raw(main) }) else { return };
+        if version::is_defined(c"DUMP_SSL_POLICIES") {
+            // When nobody reads it there is nobody to tell.
+            let _ = std::io::stdout().write_all(Preset::describe_all().as_bytes());
+        }
         if !version::is_defined(c"DUMP_CERTS") {
             return;
         }
@@ -133,6 +140,7 @@ fn start(pool: Pool<'_>, main: Server<'_>) -> Result<(), Failed> {
     let common = Common {
         pool,
         sni_policy: global.sni_policy,
+        legacy: global.legacy,
         ticket_keys: ticket::common_keys(main).transpose()?,
         cache: &global.session_cache,
         store,
@@ -181,6 +189,7 @@ fn prepare(
 ) -> Result<Arc<Vhost>, Failed> {
     let conf = ServerConf::of(server).ok_or(Failed)?;
     let declared = conf.declared.borrow();
+    let declared = declared.complete();
     let protocol = server.protocol().unwrap_or_default().to_string_lossy();
     let on = declared.is_enabled(&protocol);
     let id = vhost_id(&server.hostname().to_string_lossy(), server.port(), on);
@@ -192,7 +201,14 @@ fn prepare(
         None
     };
     let strict_sni = declared.strict_sni_vhost_check.unwrap_or(false);
-    Ok(Arc::new(Vhost { id, server: server.slot(), strict_sni, sni_policy: common.sni_policy, tls }))
+    Ok(Arc::new(Vhost {
+        id,
+        server: server.slot(),
+        strict_sni,
+        sni_policy: common.sni_policy,
+        legacy: common.legacy,
+        tls,
+    }))
 }
 
 /// Shows the finished context of a server to other modules.

@@ -27,6 +27,8 @@ pub struct Vhost {
     pub strict_sni: bool,
     /// `SSLVHostSNIPolicy`, the same for all.
     pub sni_policy: SniPolicy,
+    /// `SSLLegacyDirectives`, the same for all; for `.htaccess` files.
+    pub legacy: bool,
     /// TLS, when it is on here.
     pub tls: Option<Tls>,
 }

@@ -3,7 +3,7 @@
 use super::nothing_queued;
 use crate::config::cache_spec::CacheSpec;
 use crate::config::cipher::{self, Family};
-use crate::config::options::{IllegalOption, OptionSet, Options};
+use crate::config::options::{Dialect, IllegalOption, OptionSet, Options};
 use crate::config::protocol::{self, Library, ProtocolError, Protocols};
 use crate::config::random::{self, RandomSeedError, Words};
 use crate::ossl::ctx::SslCtx;
@@ -71,7 +71,8 @@ pub fn options_line(data: &[u8]) -> bool {
             continue;
         }
         let words = words(line);
-        let applied = sections.last_mut().expect("there is one from the start").apply(&words);
+        let applied =
+            sections.last_mut().expect("there is one from the start").apply(&words, Dialect::Current);
         if let Err(IllegalOption(word)) = applied {
             assert_eq!(option(&word), None);
             return false;
