@@ -64,8 +64,12 @@ impl Line<'_> {
         }
     }
 
-    /// Says what a line of that dialect means today.
+    /// Says what a line of that dialect means today; not at each request that
+    /// reads a `.htaccess` file.
     fn notice(&self, meaning: &str) {
+        if Vhost::of(self.parms.server()).is_some() {
+            return;
+        }
         let (name, place) = (self.parms.name_as_written().to_string_lossy(), self.parms.place());
         log!(self.parms.server(), Notice, "SSLLegacyDirectives: {name} on {place}: {meaning}");
     }

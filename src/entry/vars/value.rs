@@ -50,7 +50,8 @@ pub fn of(context: &Context<'_>, variable: Variable<'_>) -> Option<Vec<u8>> {
     }
 }
 
-fn of_version(variable: VersionVariable) -> String {
+/// The value of `SSL_VERSION_...`.
+pub fn of_version(variable: VersionVariable) -> String {
     match variable {
         VersionVariable::Interface => version::module(),
         VersionVariable::Library => version::library(&lib::version_text()),
