@@ -95,7 +95,7 @@ fn parse_seed(line: &Line<'_>, args: Args<'_>) -> Result<RandomSeed, RandomSeedE
     let (when, words) = random::parse(&args.text(0), &source)?;
     let resolve = |path: &str| -> Result<PathBuf, RandomSeedError> {
         let full = line.parms.server_root_relative(&c_string(path));
-        let full = full.ok_or_else(|| RandomSeedError::Path(path.to_owned()))?;
+        let full = full.ok_or_else(|| RandomSeedError::Path(source.clone()))?;
         if full.exists() { Ok(full) } else { Err(RandomSeedError::Missing(full.display().to_string())) }
     };
     let resolved = match &words {
