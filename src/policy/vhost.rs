@@ -31,6 +31,17 @@ pub enum FileId {
     Name(PathBuf),
 }
 
+impl FileId {
+    /// The id for a digest.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Contents(digest) => digest,
+            Self::Name(name) => name.as_os_str().as_encoded_bytes(),
+        }
+    }
+}
+
 /// How a server checks clients. Two vhosts let in the same ones when all
 /// fields are equal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -197,7 +197,7 @@ fn make(
         Ok(probe) => probe,
         Err(errors) => return site.fail("Unable to create an SSL connection", &errors),
     };
-    let Some(digest) = digest(declared, source) else {
+    let Some(digest) = digest(declared, source, loader) else {
         return site.fail("Unable to compute a digest", &[]);
     };
     let policy = Arc::new(Policy {
@@ -339,7 +339,7 @@ fn identity(declared: &ServerConfig, loader: &mut Loader) -> ServerIdentity {
 
 /// Digest of everything but the certificates that decides a handshake: what
 /// sessions are bound to.
-fn digest(declared: &ServerConfig, source: Option<&Source<'_>>) -> Option<[u8; 32]> {
+fn digest(declared: &ServerConfig, source: Option<&Source<'_>>, loader: &mut Loader) -> Option<[u8; 32]> {
     let mut bytes = Vec::new();
     let mut add = |field: &[u8]| {
         bytes.extend_from_slice(&(field.len() as u64).to_be_bytes());
@@ -355,5 +355,9 @@ fn digest(declared: &ServerConfig, source: Option<&Source<'_>>) -> Option<[u8; 3
         add(cmd.value.as_bytes());
     }
     add(source.map_or(&[], Source::key));
+    // Who was taken from the file must not come back by a session.
+    for users in loader.file_ids(declared.srp_verifier_file.as_slice()) {
+        add(users.as_bytes());
+    }
     lib::sha256(&bytes)
 }
