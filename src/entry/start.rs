@@ -148,7 +148,7 @@ fn start(pool: Pool<'_>, main: Server<'_>) -> Result<(), Failed> {
         keys: &keys,
     };
     log!(main, Info, "AH01887: Init: Initializing (virtual) servers for SSL");
-    let (mut loader, mut contexts) = (Loader::begin(), Contexts::default());
+    let (mut loader, mut contexts) = (Loader::begin(global.crypto_device.as_deref()), Contexts::default());
     for server in main.iter() {
         let vhost = prepare(main, server, &common, &mut loader, &mut contexts)?;
         let conf = ServerConf::of(server).ok_or(Failed)?;
