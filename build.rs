@@ -16,6 +16,13 @@ const HTTPD_CFGS: &[(&str, u32, u32)] = &[
 /// OPENSSL_VERSION_NUMBER that has it.
 const OPENSSL_CFGS: &[(&str, u64)] = &[("openssl_320", 0x3020_0000), ("openssl_350", 0x3050_0000)];
 
+/// Cfgs that stand for parts of OpenSSL: name and the settings of its build
+/// that leave the part out.
+const OPENSSL_PARTS: &[(&str, &[&str])] = &[
+    ("openssl_srp", &["OPENSSL_NO_SRP", "OPENSSL_NO_DEPRECATED_3_0"]),
+    ("openssl_engine", &["OPENSSL_NO_ENGINE", "OPENSSL_NO_DEPRECATED_3_0"]),
+];
+
 /// The oldest OpenSSL this crate is written for.
 const OPENSSL_OLDEST: u64 = 0x3000_0000;
 
@@ -137,14 +144,21 @@ fn version_cfgs(bindings: &str) {
         fail("OpenSSL 3.0 or later is needed: install libssl-dev (Debian)")
     }
     openssl_text(openssl);
-    println!("cargo:rustc-check-cfg=cfg(openssl_engine)");
-    let left_out = env::var("DEP_OPENSSL_CONF").unwrap_or_default();
-    if !left_out.split(',').any(|name| name == "OPENSSL_NO_ENGINE") {
-        println!("cargo:rustc-cfg=openssl_engine");
-    }
+    openssl_parts();
     for (name, first) in OPENSSL_CFGS {
         println!("cargo:rustc-check-cfg=cfg({name})");
         if openssl >= *first {
+            println!("cargo:rustc-cfg={name}");
+        }
+    }
+}
+
+/// Turns parts that OpenSSL can be built without into cfgs.
+fn openssl_parts() {
+    let absent = env::var("DEP_OPENSSL_CONF").unwrap_or_default();
+    for (name, without) in OPENSSL_PARTS {
+        println!("cargo:rustc-check-cfg=cfg({name})");
+        if !absent.split(',').any(|part| without.contains(&part)) {
             println!("cargo:rustc-cfg={name}");
         }
     }

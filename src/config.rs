@@ -4,13 +4,17 @@
 pub mod cache_spec;
 pub mod certificates;
 pub mod cipher;
+pub mod crypto_device;
 pub mod dir;
 pub mod global;
+pub mod legacy;
 pub mod options;
 pub mod pass_phrase;
+pub mod preset;
 pub mod protocol;
 pub mod random;
 pub mod server;
+pub mod sni_policy;
 pub mod token;
 pub mod value;
 pub mod vhost_id;

@@ -6,6 +6,8 @@ pub mod bio;
 pub mod callback;
 pub mod conf_cmd;
 pub mod ctx;
+#[cfg_attr(not(openssl_engine), path = "ossl/device_absent.rs")]
+pub mod device;
 pub mod engine;
 pub mod error;
 pub mod examine;
@@ -16,8 +18,11 @@ pub mod lib;
 pub mod load;
 pub mod params;
 pub mod session;
+#[cfg_attr(not(openssl_srp), path = "ossl/srp_absent.rs")]
+pub mod srp;
 pub mod ssl;
 pub mod store;
+pub mod ticket;
 pub mod ui;
 pub mod x509;
 

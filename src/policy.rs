@@ -3,4 +3,5 @@
 pub mod alpn;
 pub mod check;
 pub mod identity;
+pub mod ticket;
 pub mod vhost;

@@ -1,5 +1,6 @@
 //! The variables: their names, and how their values are written.
 
+pub mod compat;
 pub mod escape;
 pub mod name;
 pub mod remain;

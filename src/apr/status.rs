@@ -78,14 +78,26 @@ impl fmt::Debug for Status {
     }
 }
 
-/// `(number) text`, as httpd prints it.
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Status {
+    fn text(self) -> String {
         let mut text = [0 as c_char; 200];
         // SAFETY: apr_strerror writes at most the given number of bytes, with an end mark.
         unsafe { sys::apr_strerror(self.0, text.as_mut_ptr(), text.len()) };
         // SAFETY: apr_strerror ended the text with a NUL inside the buffer.
         let text = unsafe { CStr::from_ptr(text.as_ptr()) };
-        write!(f, "({}){}", self.0, text.to_string_lossy())
+        text.to_string_lossy().into_owned()
+    }
+
+    /// `(number) text`, as some messages of the C module have it.
+    #[must_use]
+    pub fn with_blank(self) -> String {
+        format!("({}) {}", self.0, self.text())
+    }
+}
+
+/// `(number)text`, as httpd prints it.
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "({}){}", self.0, self.text())
     }
 }

@@ -3,6 +3,7 @@
 use super::cache_spec::CacheSpec;
 use super::pass_phrase::Dialog;
 use super::random::RandomSeed;
+use super::sni_policy::SniPolicy;
 
 /// Values of the main server that hold for all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,6 +14,12 @@ pub struct GlobalConfig {
     pub random_seeds: Vec<RandomSeed>,
     /// `SSLPassPhraseDialog`.
     pub pass_phrase_dialog: Dialog,
+    /// `SSLLegacyDirectives`.
+    pub legacy: bool,
+    /// `SSLVHostSNIPolicy`.
+    pub sni_policy: SniPolicy,
+    /// `SSLCryptoDevice`; `None` for the library's own algorithms.
+    pub crypto_device: Option<String>,
     /// `SSLFIPS`.
     pub fips: Option<bool>,
 }

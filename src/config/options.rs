@@ -20,6 +20,8 @@ bitflags! {
         const OPT_RENEGOTIATE = 16;
         /// Names in the form of mod_ssl 2.2.
         const LEGACY_DN_STRING_FORMAT = 32;
+        /// Variables under the names that they had before mod_ssl 2.0.
+        const COMPAT_ENV_VARS = 64;
     }
 }
 
@@ -31,6 +33,18 @@ const WORDS: [(&str, OptionSet); 6] = [
     ("OptRenegotiate", OptionSet::OPT_RENEGOTIATE),
     ("LegacyDNStringFormat", OptionSet::LEGACY_DN_STRING_FORMAT),
 ];
+
+/// An option of mod_ssl 2.8 alone.
+const COMPAT: (&str, OptionSet) = ("CompatEnvVars", OptionSet::COMPAT_ENV_VARS);
+
+/// Whose words they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// Those of mod_ssl 2.4: several bare words keep only the last one.
+    Current,
+    /// Those of mod_ssl 2.8: several bare words are a list.
+    Legacy,
+}
 
 /// Not an option.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -58,13 +72,15 @@ impl Options {
     ///
     /// # Errors
     /// A word that is no option.
-    pub fn apply(&mut self, words: &[String]) -> Result<(), IllegalOption> {
+    pub fn apply(&mut self, words: &[String], dialect: Dialect) -> Result<(), IllegalOption> {
         let mut replaced = false;
         for full in words {
             let sign = full.chars().next().filter(|sign| matches!(sign, '+' | '-'));
             let word = full.strip_prefix(['+', '-']).unwrap_or(full);
+            let compat = (dialect == Dialect::Legacy).then_some(&COMPAT);
             let option = WORDS
                 .iter()
+                .chain(compat)
                 .find(|(name, _)| word.eq_ignore_ascii_case(name))
                 .map(|(_, option)| *option)
                 .ok_or_else(|| IllegalOption(word.to_owned()))?;
@@ -80,13 +96,14 @@ impl Options {
                     self.value.insert(option);
                 }
                 None => {
-                    if !replaced {
-                        self.relative = false;
-                        replaced = true;
-                    }
-                    // Several bare words keep only the last one.
-                    self.value = option;
-                    self.add = option;
+                    let kept = match dialect {
+                        Dialect::Legacy if replaced => self.value,
+                        _ => OptionSet::empty(),
+                    };
+                    self.relative = false;
+                    replaced = true;
+                    self.value = kept | option;
+                    self.add = self.value;
                     self.remove = OptionSet::empty();
                 }
             }
@@ -121,7 +138,7 @@ mod tests {
         let mut options = Options::default();
         for line in lines {
             let words: Vec<_> = line.split_whitespace().map(str::to_owned).collect();
-            options.apply(&words).unwrap();
+            options.apply(&words, Dialect::Current).unwrap();
         }
         options
     }
@@ -170,9 +187,27 @@ mod tests {
     }
 
     #[test]
+    fn words_of_old() {
+        let compat = OptionSet::COMPAT_ENV_VARS;
+        for (line, value) in [
+            ("StdEnvVars ExportCertData", STD | CERT),
+            ("+StdEnvVars +CompatEnvVars", STD | compat),
+            ("compatenvvars StdEnvVars -CompatEnvVars", STD),
+            ("+ExportCertData StdEnvVars CompatEnvVars", STD | compat),
+        ] {
+            let mut options = Options::default();
+            let words: Vec<_> = line.split(' ').map(str::to_owned).collect();
+            options.apply(&words, Dialect::Legacy).unwrap();
+            assert_eq!(options.in_force(), value, "{line}");
+        }
+        let mut options = Options::default();
+        assert!(options.apply(&["Nonsense".to_owned()], Dialect::Legacy).is_err());
+    }
+
+    #[test]
     fn unknown_words_are_refused() {
         for word in ["CompatEnvVars", "+ExportBase64CertData", "x"] {
-            let error = Options::default().apply(&[word.to_owned()]).unwrap_err();
+            let error = Options::default().apply(&[word.to_owned()], Dialect::Current).unwrap_err();
             assert_eq!(
                 error.to_string(),
                 format!("SSLOptions: Illegal option '{}'", word.trim_start_matches('+'))

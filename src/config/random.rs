@@ -66,7 +66,7 @@ pub enum RandomSeedError {
     /// The path does not exist.
     #[error("SSLRandomSeed: source path '{0}' does not exist")]
     Missing(String),
-    /// The path cannot be made absolute.
+    /// The path, here with its prefix, cannot be made absolute.
     #[error("Invalid SSLRandomSeed path {0}")]
     Path(String),
 }

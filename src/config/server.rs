@@ -1,7 +1,9 @@
 //! What is configured for a server or virtual host.
 
 use super::certificates;
+use super::preset::Preset;
 use super::protocol::Protocols;
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 /// `SSLEngine`.
@@ -37,6 +39,7 @@ pub struct ConfCmd {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "each field is the directive of its name")]
 pub struct ServerConfig {
+    pub preset: Option<Preset>,
     pub engine: Option<Engine>,
     pub certificate_files: Vec<PathBuf>,
     pub certificate_key_files: Vec<PathBuf>,
@@ -49,16 +52,32 @@ pub struct ServerConfig {
     pub insecure_renegotiation: Option<bool>,
     pub session_cache_timeout: Option<i64>,
     pub session_tickets: Option<bool>,
+    pub session_ticket_key_file: Option<PathBuf>,
     pub strict_sni_vhost_check: Option<bool>,
     pub openssl_conf_cmds: Vec<ConfCmd>,
+    pub srp_verifier_file: Option<PathBuf>,
+    pub srp_unknown_user_seed: Option<String>,
 }
 
 impl ServerConfig {
+    /// The values with those of `SSLPolicy` where no line has set one.
+    #[must_use]
+    pub fn complete(&self) -> Cow<'_, Self> {
+        let mut config = Cow::Borrowed(self);
+        if let Some(preset) = self.preset {
+            preset.fill(config.to_mut());
+        }
+        config
+    }
+
     /// A vhost inside the main server.
     #[must_use]
     pub fn merge(base: &Self, own: &Self) -> Self {
         let files = certificates::merge;
+        // The policy of the vhost comes before what the main server's lines say.
+        let (base, own) = (base.complete(), own.complete());
         Self {
+            preset: own.preset.or(base.preset),
             engine: own.engine.or(base.engine),
             certificate_files: files(&base.certificate_files, &own.certificate_files),
             certificate_key_files: files(&base.certificate_key_files, &own.certificate_key_files),
@@ -75,8 +94,19 @@ impl ServerConfig {
             insecure_renegotiation: own.insecure_renegotiation.or(base.insecure_renegotiation),
             session_cache_timeout: own.session_cache_timeout.or(base.session_cache_timeout),
             session_tickets: own.session_tickets.or(base.session_tickets),
+            session_ticket_key_file: own
+                .session_ticket_key_file
+                .as_ref()
+                .or(base.session_ticket_key_file.as_ref())
+                .cloned(),
             strict_sni_vhost_check: own.strict_sni_vhost_check.or(base.strict_sni_vhost_check),
             openssl_conf_cmds: base.openssl_conf_cmds.iter().chain(&own.openssl_conf_cmds).cloned().collect(),
+            srp_verifier_file: own.srp_verifier_file.as_ref().or(base.srp_verifier_file.as_ref()).cloned(),
+            srp_unknown_user_seed: own
+                .srp_unknown_user_seed
+                .as_ref()
+                .or(base.srp_unknown_user_seed.as_ref())
+                .cloned(),
         }
     }
 
@@ -86,6 +116,7 @@ impl ServerConfig {
     #[must_use]
     pub fn context_key(&self) -> Self {
         let mut key = self.clone();
+        key.preset = None;
         key.engine = None;
         key.strict_sni_vhost_check = None;
         if !self.has_certificate_commands() {
@@ -180,6 +211,33 @@ mod tests {
             ),
         ] {
             assert_eq!(one.context_key() == other.context_key(), shared, "{one:?} {other:?}");
+        }
+    }
+
+    #[test]
+    fn a_policy_comes_after_lines_of_its_own_place() {
+        let base = ServerConfig {
+            preset: Some(Preset::Modern),
+            session_tickets: Some(true),
+            ..ServerConfig::default()
+        };
+        let own = ServerConfig {
+            preset: Some(Preset::Intermediate),
+            cipher_suite: Some("A".to_owned()),
+            ..ServerConfig::default()
+        };
+        let (both, inner, outer) = (
+            ServerConfig::merge(&base, &own),
+            ServerConfig::merge(&ServerConfig { preset: None, ..base.clone() }, &own),
+            ServerConfig::merge(&base, &ServerConfig { preset: None, ..own.clone() }),
+        );
+        let two = Some(Protocols::TLS1_2 | Protocols::TLS1_3);
+        for (config, protocol, tickets) in
+            [(&both, two, false), (&inner, two, false), (&outer, Some(Protocols::TLS1_3), true)]
+        {
+            assert_eq!((config.protocol, config.session_tickets), (protocol, Some(tickets)), "{config:?}");
+            assert_eq!(config.cipher_suite.as_deref(), Some("A"));
+            assert_eq!(*config.complete(), *config);
         }
     }
 

@@ -4,13 +4,17 @@
 //! it. A new directive is a row here and a handler in a file below.
 
 mod certificate;
+mod legacy;
 mod policy;
 mod session;
 
 use super::closed;
 use super::config::{DirConf, ServerConf};
+use super::vhost::Vhost;
 use crate::apr::pool::c_string;
 use crate::httpd::command::{Args, Arity, Context, Parms};
+use crate::httpd::log::log;
+use crate::httpd::request::main_server;
 use crate::sys;
 use std::ffi::{CStr, c_char, c_int, c_void};
 
@@ -42,10 +46,33 @@ pub struct Line<'p> {
     pub parms: Parms<'p>,
     /// The name of the directive, as in the table.
     pub name: &'static str,
+    /// Its help text.
+    pub help: &'static str,
     /// The configuration of the server it belongs to.
     pub server: &'p ServerConf,
     /// The configuration of the directory (or of the server's root).
     pub dir: &'p DirConf,
+}
+
+impl Line<'_> {
+    /// Whether the dialect of mod_ssl 2.8 is taken here.
+    fn is_legacy(&self) -> bool {
+        // A .htaccess file is read by a thread among others; start-up has written down what it needs.
+        match Vhost::of(self.parms.server()) {
+            Some(vhost) => vhost.legacy,
+            None => main_server().and_then(ServerConf::of).is_some_and(|main| main.global.borrow().legacy),
+        }
+    }
+
+    /// Says what a line of that dialect means today; not at each request that
+    /// reads a `.htaccess` file.
+    fn notice(&self, meaning: &str) {
+        if Vhost::of(self.parms.server()).is_some() {
+            return;
+        }
+        let (name, place) = (self.parms.name_as_written().to_string_lossy(), self.parms.place());
+        log!(self.parms.server(), Notice, "SSLLegacyDirectives: {name} on {place}: {meaning}");
+    }
 }
 
 const fn row(
@@ -60,10 +87,10 @@ const fn row(
 }
 
 use Arity::{Flag, One, OneOrTwo, Raw, Two, TwoOrThree};
-use Context::{Global, Options, Server};
+use Context::{Anywhere, Global, Options, Server};
 
 /// All directives, by name.
-pub static TABLE: [Directive; 18] = [
+pub static TABLE: &[Directive] = &[
     row(
         c"SSLCertificateChainFile",
         One,
@@ -97,6 +124,14 @@ pub static TABLE: [Directive; 18] = [
         policy::cipher_suite,
     ),
     row(c"SSLCompression", Flag, Server, "off", c"Compression inside TLS ('on', 'off')", policy::compression),
+    row(
+        c"SSLCryptoDevice",
+        One,
+        Global,
+        "builtin",
+        c"Engine that does the cryptography ('builtin', or the id of an engine)",
+        policy::crypto_device,
+    ),
     row(c"SSLEngine", One, Server, "off", c"TLS for this server ('on', 'off')", policy::engine),
     row(
         c"SSLFIPS",
@@ -123,6 +158,38 @@ pub static TABLE: [Directive; 18] = [
         policy::insecure_renegotiation,
     ),
     row(
+        c"SSLLegacyDirectives",
+        Flag,
+        Global,
+        "off",
+        c"Whether directives of mod_ssl 2.8 are taken in the lines that follow ('on', 'off')",
+        legacy::switch,
+    ),
+    row(
+        c"SSLLog",
+        Raw,
+        Anywhere,
+        "none",
+        c"SSLLog directive is no longer supported - use ErrorLog.",
+        legacy::log,
+    ),
+    row(
+        c"SSLLogLevel",
+        Raw,
+        Anywhere,
+        "none",
+        c"SSLLogLevel directive is no longer supported - use LogLevel.",
+        legacy::log_level,
+    ),
+    row(
+        c"SSLMutex",
+        Raw,
+        Anywhere,
+        "the Mutex directive decides",
+        c"Lock of the session cache in mod_ssl 2.8, with SSLLegacyDirectives on only ('none', 'default', 'file:/path', 'sem', ...)",
+        legacy::mutex,
+    ),
+    row(
         c"SSLOpenSSLConfCmd",
         Two,
         Server,
@@ -147,6 +214,14 @@ pub static TABLE: [Directive; 18] = [
         certificate::pass_phrase_dialog,
     ),
     row(
+        c"SSLPolicy",
+        One,
+        Server,
+        "none",
+        c"Settings to start from, by Mozilla's guidelines ('modern', 'intermediate', 'old')",
+        policy::preset,
+    ),
+    row(
         c"SSLProtocol",
         Raw,
         Server,
@@ -161,6 +236,24 @@ pub static TABLE: [Directive; 18] = [
         "none",
         c"Entropy for the random number generator ('startup|connect builtin|file:/path|exec:/path [bytes]')",
         session::random_seed,
+    ),
+    #[cfg(openssl_srp)]
+    row(
+        c"SSLSRPUnknownUserSeed",
+        One,
+        Server,
+        "unknown users are refused",
+        c"What parameters for unknown users are made from, so that they look like known ones ('secret text')",
+        session::srp_unknown_user_seed,
+    ),
+    #[cfg(openssl_srp)]
+    row(
+        c"SSLSRPVerifierFile",
+        One,
+        Server,
+        "none",
+        c"Users that log in by TLS-SRP, file made by openssl srp ('/path/to/file')",
+        session::srp_verifier_file,
     ),
     row(
         c"SSLSessionCache",
@@ -178,6 +271,14 @@ pub static TABLE: [Directive; 18] = [
         c"How long a session may be resumed ('N' seconds)",
         session::timeout,
     ),
+    row(
+        c"SSLSessionTicketKeyFile",
+        One,
+        Server,
+        "random keys, new at each start",
+        c"Key that session tickets are sealed with, file of 48 random bytes ('/path/to/file')",
+        session::ticket_key_file,
+    ),
     row(c"SSLSessionTickets", Flag, Server, "on", c"Session tickets ('on', 'off')", session::tickets),
     row(
         c"SSLStrictSNIVHostCheck",
@@ -186,6 +287,14 @@ pub static TABLE: [Directive; 18] = [
         "off",
         c"Whether name-based virtual hosts refuse clients without SNI ('on', 'off')",
         policy::strict_sni,
+    ),
+    row(
+        c"SSLVHostSNIPolicy",
+        One,
+        Global,
+        "secure",
+        c"What virtual hosts must share to serve each other's requests ('strict', 'secure', 'authonly', 'insecure')",
+        policy::sni_policy,
     ),
 ];
 
@@ -260,7 +369,9 @@ unsafe fn run(parms: *mut sys::cmd_parms, dir: *mut c_void, args: Args<'_>) -> *
     {
         return complaint.as_ptr();
     }
-    let line = Line { parms, name: directive.name.to_str().unwrap_or_default(), server, dir };
+    let text = |text: &'static CStr| text.to_str().unwrap_or_default();
+    let (name, help) = (text(directive.name), text(directive.help));
+    let line = Line { parms, name, help, server, dir };
     match (directive.handler)(&line, args) {
         Ok(()) => std::ptr::null(),
         Err(complaint) => parms.pool().text(c_string(complaint).to_bytes()).as_ptr(),
@@ -375,7 +486,7 @@ mod tests {
         let mut sorted = names.clone();
         sorted.sort_unstable();
         assert_eq!(names, sorted);
-        for row in &TABLE {
+        for row in TABLE {
             assert!(!row.help.is_empty() && !row.default.is_empty(), "{:?}", row.name);
         }
     }
@@ -388,7 +499,7 @@ mod tests {
              mod_ssl that is not here is not built yet: httpd refuses it as an unknown command.\n\n\
              | Directive | Arguments | Context | Without it |\n|---|---|---|---|\n",
         );
-        for row in &TABLE {
+        for row in TABLE {
             let cell = |text: &CStr| text.to_string_lossy().replace('|', "\\|");
             let (name, help) = (cell(row.name), cell(row.help));
             text.push_str(&format!("| `{name}` | {help} | {} | {} |\n", row.context.describe(), row.default));
@@ -408,7 +519,7 @@ mod tests {
 
     #[test]
     fn the_commands_follow_the_table() {
-        for (command, row) in COMMANDS.0.iter().zip(&TABLE) {
+        for (command, row) in COMMANDS.0.iter().zip(TABLE) {
             assert_eq!(command.name, row.name.as_ptr());
             assert_eq!(command.cmd_data.cast_const().cast(), std::ptr::from_ref(row));
         }

@@ -12,11 +12,13 @@ use crate::httpd::{Conn, Level, Server};
 use crate::io::state::Event;
 use crate::ossl::callback::{
     AlpnVerdict, CertificateVerdict, ClientHello, HelloVerdict, ServerEvents, SniVerdict, StateChange,
-    TicketStatus, TicketVerdict,
+    TicketStatus, TicketUse, TicketVerdict,
 };
 use crate::ossl::ctx::SslCtxRef;
 use crate::ossl::session::{Binding, Session, SessionRef};
+use crate::ossl::srp::{self, Verifiers};
 use crate::ossl::ssl::{Ssl, SslRef};
+use crate::ossl::ticket::TicketKeys;
 use crate::policy::alpn::{ACME_TLS_1, OfferError, split_offer};
 use std::ffi::CStr;
 use std::ops::Range;
@@ -131,6 +133,28 @@ impl ServerEvents for Events {
         stapling::response(state_of(ssl)?, ssl)
     }
 
+    fn ticket_keys(&self, ssl: &SslRef) -> Option<Arc<TicketKeys>> {
+        state_of(ssl)?.vhost().tls.as_ref()?.ticket_keys.clone()
+    }
+
+    fn ticket_key_used(&self, ssl: &SslRef, to: TicketUse) {
+        let Some(state) = state_of(ssl) else { return };
+        let vhost = state.vhost();
+        let what = match to {
+            TicketUse::Seal => {
+                "AH02289: TLS session ticket key for {} successfully set, creating new session ticket"
+            }
+            TicketUse::Open => {
+                "AH02290: TLS session ticket key for {} successfully set, decrypting existing session ticket"
+            }
+        };
+        log!(state.conn(), Debug, "{}", what.replace("{}", &vhost.id));
+    }
+
+    fn srp_verifiers(&self, ssl: &SslRef) -> Option<Arc<Verifiers>> {
+        state_of(ssl)?.vhost().tls.as_ref()?.srp.clone()
+    }
+
     fn key_log(&self, ssl: &SslRef, line: &CStr) {
         if let Some(log) = state_of(ssl).and_then(|state| state.vhost().tls.as_ref()?.key_log.clone()) {
             log.write(line);
@@ -243,6 +267,9 @@ fn apply(state: &ConnState, ssl: &SslRef, vhost: &Arc<Vhost>) {
     let is_shared = before.tls.as_ref().is_some_and(|before| Arc::ptr_eq(&before.policy, &tls.policy));
     if !is_shared {
         ssl.set_ctx(&tls.ctx);
+        if tls.srp.is_some() || before.tls.as_ref().is_some_and(|before| before.srp.is_some()) {
+            srp::follow_context(ssl);
+        }
         ssl.take_verification(&tls.ctx);
         ssl.set_options(tls.ctx.options());
         if let Some((min, max)) = tls.protocols {

@@ -13,6 +13,7 @@ use crate::ossl::lib::sha256;
 use crate::ossl::load::{self, CertificateError, KeyError};
 use crate::ossl::params::{self, Parameters};
 use crate::ossl::x509;
+use crate::policy::vhost::FileId;
 use openssl::pkey::{PKey, Private};
 use openssl::x509::X509;
 use std::collections::HashMap;
@@ -134,6 +135,8 @@ struct Store {
     opened: Kept<String, Key>,
     /// By the digest of what they are made of.
     identities: Kept<Digest, Arc<Identity>>,
+    /// `SSLCryptoDevice`; keys stay with the engine that they were made for.
+    device: Option<String>,
 }
 
 /// Values, and whether the current configuration names them.
@@ -175,6 +178,8 @@ pub struct Loader {
     /// Files of this pass: none is read twice.
     certificates: HashMap<PathBuf, Arc<Certificates>>,
     keys: HashMap<PathBuf, Key>,
+    /// The contents of files.
+    ids: HashMap<PathBuf, FileId>,
     parsed: usize,
 }
 
@@ -190,16 +195,19 @@ pub struct Summary {
 }
 
 impl Loader {
-    /// Begins a pass.
+    /// Begins a pass of a configuration with this `SSLCryptoDevice`.
     #[must_use]
-    pub fn begin() -> Self {
+    pub fn begin(device: Option<&str>) -> Self {
         let mut store = STORE.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = store.get_or_insert_default();
+        if kept.device.as_deref() != device {
+            *kept = Store { device: device.map(str::to_owned), ..Store::default() };
+        }
         kept.certificates.begin();
         kept.keys.begin();
         kept.opened.begin();
         kept.identities.begin();
-        Self { store, certificates: HashMap::new(), keys: HashMap::new(), parsed: 0 }
+        Self { store, certificates: HashMap::new(), keys: HashMap::new(), ids: HashMap::new(), parsed: 0 }
     }
 
     /// The start has succeeded: drops what its configuration does not name.
@@ -299,6 +307,26 @@ impl Loader {
         self.remember(key_id, &key);
         self.keys.insert(file.to_owned(), key.clone());
         Some(key)
+    }
+
+    /// What is in the files of a list; their order does not matter.
+    pub fn file_ids(&mut self, files: &[PathBuf]) -> Vec<FileId> {
+        let mut ids: Vec<_> = files.iter().map(|file| self.file_id(file)).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    fn file_id(&mut self, file: &Path) -> FileId {
+        let read = || load::read_secret(file).ok().and_then(|contents| sha256(&contents));
+        let digest = match (self.ids.get(file), self.certificates.get(file), self.keys.get(file)) {
+            (Some(known), ..) => return known.clone(),
+            (None, Some(certificates), _) => certificates.digest,
+            (None, None, Some(key)) => key.digest,
+            (None, None, None) => read(),
+        };
+        let id = digest.map_or_else(|| FileId::Name(file.to_owned()), FileId::Contents);
+        self.ids.insert(file.to_owned(), id.clone());
+        id
     }
 
     /// Puts an identity together. `common` is the chain that replaces the
@@ -410,21 +438,25 @@ mod tests {
         let (certificate, key) = make("one.test");
         let files = (folder.write("a.pem", &certificate), folder.write("a.key", &key));
         let copies = (folder.write("b.pem", &certificate), folder.write("b.key", &key));
-        let mut pass = Loader::begin();
+        let mut pass = Loader::begin(None);
         let first = load(&mut pass, &files.0, &files.1);
         assert!(Arc::ptr_eq(&first, &load(&mut pass, &files.0, &files.1)));
         assert!(Arc::ptr_eq(&first, &load(&mut pass, &copies.0, &copies.1)));
         assert_eq!(pass.finish(), Summary { identities: 1, read: 4, parsed: 2 });
 
         // The next pass finds what it knows, and drops what it does not name.
-        let mut pass = Loader::begin();
+        let mut pass = Loader::begin(None);
         assert!(Arc::ptr_eq(&first, &load(&mut pass, &files.0, &files.1)));
         assert_eq!(pass.finish(), Summary { identities: 1, read: 2, parsed: 0 });
+
+        // A key stays with the engine that it was made for.
+        let other_device = Loader::begin(Some("engine")).finish();
+        assert_eq!(other_device, Summary { identities: 0, read: 0, parsed: 0 });
 
         let (certificate, key) = make("one.test");
         folder.write("a.pem", &certificate);
         folder.write("a.key", &key);
-        let mut pass = Loader::begin();
+        let mut pass = Loader::begin(None);
         let second = load(&mut pass, &files.0, &files.1);
         assert!(!Arc::ptr_eq(&first, &second));
         assert_eq!(pass.finish(), Summary { identities: 1, read: 2, parsed: 2 });
@@ -439,7 +471,7 @@ mod tests {
         let (other, other_key) = make("two.test");
         let (certificate, key) = (folder.write("a.pem", &certificate), folder.write("a.key", &key));
         let (other, other_key) = (folder.write("b.pem", &other), folder.write("b.key", &other_key));
-        let mut pass = Loader::begin();
+        let mut pass = Loader::begin(None);
         let own = load(&mut pass, &certificate, &key);
         let certificates = pass.certificates(&certificate).unwrap();
         let chain = pass.certificates(&other).unwrap();

@@ -2,9 +2,10 @@
 
 use super::connection::ConnState;
 use super::shared::Shared;
-use super::vhost::Vhost;
+use super::vhost::{Tls, Vhost};
 use super::{closed, shutdown};
 use crate::apr::pool::c_string;
+use crate::config::sni_policy::SniPolicy;
 use crate::httpd::Level;
 use crate::httpd::hook::answer;
 use crate::httpd::log::{LogTarget, log};
@@ -130,7 +131,7 @@ fn check_host(shared: &Shared, request: Request<'_>) -> c_int {
                     "(default host as no SNI was provided)",
                 ),
             };
-            let policy = sni_policy::Policy::Secure.name();
+            let policy = Vhost::of(handshake).map_or(SniPolicy::default(), |vhost| vhost.sni_policy).name();
             log!(
                 request,
                 Error,
@@ -145,6 +146,6 @@ fn check_host(shared: &Shared, request: Request<'_>) -> c_int {
 /// handshake was made with the parameters of another vhost.
 fn compatible(handshake: Server<'_>, wanted: Server<'_>) -> bool {
     let (Some(ours), Some(theirs)) = (Vhost::of(handshake), Vhost::of(wanted)) else { return false };
-    let (Some(ours), Some(theirs)) = (&ours.tls, &theirs.tls) else { return false };
-    sni_policy::Policy::Secure.allows((&ours.identity, &ours.auth), (&theirs.identity, &theirs.auth))
+    let (made, wanted) = (ours.tls.as_ref().map(Tls::terms), theirs.tls.as_ref().map(Tls::terms));
+    sni_policy::allows(ours.sni_policy, made, wanted)
 }

@@ -6,6 +6,7 @@ use super::vars::Environment;
 use super::vhost::Vhost;
 use crate::httpd::server::ServerSlot;
 use crate::httpd::{Conn, Request, Server};
+use crate::ossl::srp;
 use crate::ossl::ssl::{Cipher, SslRef};
 use openssl::x509::X509;
 use std::sync::OnceLock;
@@ -63,6 +64,10 @@ pub struct Established {
     pub compression: Option<u32>,
     /// The certificate this side used.
     pub certificate: Option<X509>,
+    /// Who has logged in by TLS-SRP.
+    pub srp_user: Option<Vec<u8>>,
+    /// What the verifier file says of that user besides.
+    pub srp_user_info: Option<Vec<u8>>,
     /// What became of the client's certificate.
     pub client: ClientVerified,
 }
@@ -76,15 +81,20 @@ impl Established {
         let resumed = ssl.is_resumed();
         let certificate = if resumed { usual() } else { None };
         let session = ssl.session();
+        let cipher = ssl.cipher();
+        // A client may name a user and then choose a cipher that does not prove it.
+        let logged_in = cipher.as_ref().is_some_and(|cipher| cipher.name.starts_with("SRP-"));
         Self {
             version: ssl.version_name(),
-            cipher: ssl.cipher(),
+            cipher,
             server_name: ssl.server_name(),
             session_id: session.as_ref().map(|session| session.id().to_vec()).unwrap_or_default(),
             resumed,
             secure_renegotiation: ssl.secure_renegotiation(),
             compression: session.map(|session| session.compression()),
             certificate: certificate.or_else(|| ssl.certificate()),
+            srp_user: logged_in.then(|| srp::user(ssl)).flatten(),
+            srp_user_info: logged_in.then(|| srp::user_info(ssl)).flatten(),
             client: ClientVerified::of(ssl),
         }
     }

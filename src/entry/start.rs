@@ -13,6 +13,7 @@ mod parameters;
 mod pass_phrase;
 mod providers;
 mod random;
+mod ticket;
 mod tokens;
 
 use super::cache::SessionStore;
@@ -23,7 +24,10 @@ use super::offered;
 use super::report;
 use super::vhost::Vhost;
 use crate::apr::Pool;
+use crate::apr::pool::c_string;
 use crate::config::cache_spec::CacheSpec;
+use crate::config::preset::Preset;
+use crate::config::sni_policy::SniPolicy;
 use crate::config::token;
 use crate::config::vhost_id::vhost_id;
 use crate::httpd::command::is_first_pass;
@@ -31,6 +35,9 @@ use crate::httpd::hook::answer;
 use crate::httpd::log::log;
 use crate::httpd::server::ServerSlot;
 use crate::httpd::{Level, Server, version};
+use crate::ossl::device::Engine;
+use crate::ossl::error::LibraryError;
+use crate::ossl::ticket::TicketKeys;
 use crate::ossl::{error, lib};
 use crate::sys;
 use context::{Contexts, Site};
@@ -46,6 +53,13 @@ pub use random::for_connection as seed_for_connection;
 pub struct Common<'c> {
     /// The pool of the configuration.
     pub pool: Pool<'c>,
+    /// `SSLVHostSNIPolicy`.
+    pub sni_policy: SniPolicy,
+    /// `SSLLegacyDirectives`.
+    pub legacy: bool,
+    /// The keys of tickets of servers without `SSLSessionTicketKeyFile`, when
+    /// others have it.
+    pub ticket_keys: Option<Arc<TicketKeys>>,
     /// `SSLSessionCache`.
     pub cache: &'c CacheSpec,
     /// The cache itself, except in the first pass.
@@ -83,7 +97,7 @@ entry_point! {
 }
 
 entry_point! {
-    /// Hook `test_config`: `-t -DDUMP_CERTS` and `-t -DSSL_CHECK`.
+    /// Hook `test_config`: `-t` with `-DSSL_CHECK`, `-DDUMP_CERTS`, `-DDUMP_SSL_POLICIES`.
     pub fn test_config(pconf: *mut sys::apr_pool_t, main: *mut sys::server_rec) -> (), closed: ();
     {
         // SAFETY: httpd passes the main server.
@@ -91,6 +105,10 @@ entry_point! {
         // SAFETY: httpd passes the configuration pool.
         if let Some(pool) = unsafe { Pool::from_raw(pconf) }.filter(|_| version::is_defined(c"SSL_CHECK")) {
             check_only(pool, main);
+        }
+        if version::is_defined(c"DUMP_SSL_POLICIES") {
+            // When nobody reads it there is nobody to tell.
+            let _ = std::io::stdout().write_all(Preset::describe_all().as_bytes());
         }
         if !version::is_defined(c"DUMP_CERTS") {
             return;
@@ -137,16 +155,25 @@ fn settle_heap() {
 fn start(pool: Pool<'_>, main: Server<'_>) -> Result<(), Failed> {
     let conf = ServerConf::of(main).ok_or(Failed)?;
     check_library(main);
-    log!(main, Info, "AH01883: Init: Initialized OpenSSL library");
     let global = conf.global.borrow().clone();
+    use_device(pool, main, global.crypto_device.as_deref())?;
+    log!(main, Info, "AH01883: Init: Initialized OpenSSL library");
     random::at_startup(main, &global.random_seeds);
     set_fips(pool, main, global.fips)?;
     let store = if is_first_pass() { None } else { open_cache(pool, main, conf, &global.session_cache)? };
     let keys = Keys::begin(&global.pass_phrase_dialog);
-    let common =
-        Common { pool, cache: &global.session_cache, store, key_log: key_log::open(main)?, keys: &keys };
+    let common = Common {
+        pool,
+        sni_policy: global.sni_policy,
+        legacy: global.legacy,
+        ticket_keys: ticket::common_keys(main).transpose()?,
+        cache: &global.session_cache,
+        store,
+        key_log: key_log::open(main)?,
+        keys: &keys,
+    };
     log!(main, Info, "AH01887: Init: Initializing (virtual) servers for SSL");
-    let (mut loader, mut contexts) = (Loader::begin(), Contexts::default());
+    let (mut loader, mut contexts) = (Loader::begin(global.crypto_device.as_deref()), Contexts::default());
     for server in main.iter() {
         let vhost = prepare(main, server, &common, &mut loader, &mut contexts)?;
         let conf = ServerConf::of(server).ok_or(Failed)?;
@@ -187,6 +214,7 @@ fn prepare(
 ) -> Result<Arc<Vhost>, Failed> {
     let conf = ServerConf::of(server).ok_or(Failed)?;
     let declared = conf.declared.borrow();
+    let declared = declared.complete();
     let protocol = server.protocol().unwrap_or_default().to_string_lossy();
     let on = declared.is_enabled(&protocol);
     let id = vhost_id(&server.hostname().to_string_lossy(), server.port(), on);
@@ -198,7 +226,14 @@ fn prepare(
         None
     };
     let strict_sni = declared.strict_sni_vhost_check.unwrap_or(false);
-    Ok(Arc::new(Vhost { id, server: server.slot(), strict_sni, tls }))
+    Ok(Arc::new(Vhost {
+        id,
+        server: server.slot(),
+        strict_sni,
+        sni_policy: common.sni_policy,
+        legacy: common.legacy,
+        tls,
+    }))
 }
 
 /// Shows the finished context of a server to other modules.
@@ -223,6 +258,30 @@ fn check_library(main: Server<'_>) {
             lib::version_text()
         );
     }
+}
+
+/// `SSLCryptoDevice`; undone with the configuration.
+fn use_device(pool: Pool<'_>, main: Server<'_>, id: Option<&str>) -> Result<(), Failed> {
+    let Some(id) = id else { return Ok(()) };
+    let fail = |message: &str, errors: &[LibraryError]| {
+        log!(main, Emerg, "{message}");
+        report::library_errors(main, Level::Emerg, errors);
+        fatal(main, main)
+    };
+    let engine = match Engine::by_id(&c_string(id)) {
+        Ok(engine) => engine,
+        Err(errors) => {
+            return fail(&format!("AH01888: Init: Failed to load Crypto Device API `{id}'"), &errors);
+        }
+    };
+    match engine.make_default() {
+        Ok(in_use) => pool.keep(in_use),
+        Err(errors) => {
+            return fail(&format!("AH01889: Init: Failed to enable Crypto Device API `{id}'"), &errors);
+        }
+    };
+    log!(main, Info, "AH01890: Init: loaded Crypto Device API `{id}'");
+    Ok(())
 }
 
 /// `SSLFIPS`; undone with the configuration.

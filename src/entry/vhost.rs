@@ -5,10 +5,13 @@ use super::cache::SessionStore;
 use super::config::ServerConf;
 use super::stapling::Staples;
 use super::start::key_log::KeyLog;
+use crate::config::sni_policy::SniPolicy;
 use crate::httpd::Server;
 use crate::httpd::server::ServerSlot;
 use crate::ossl::ctx::SslCtx;
 use crate::ossl::identity::Identity;
+use crate::ossl::srp::Verifiers;
+use crate::ossl::ticket::TicketKeys;
 use crate::policy::vhost::{AuthGroup, ServerIdentity};
 use openssl::x509::X509Ref;
 use std::ops::Deref;
@@ -22,6 +25,10 @@ pub struct Vhost {
     pub server: ServerSlot,
     /// `SSLStrictSNIVHostCheck`.
     pub strict_sni: bool,
+    /// `SSLVHostSNIPolicy`, the same for all.
+    pub sni_policy: SniPolicy,
+    /// `SSLLegacyDirectives`, the same for all; for `.htaccess` files.
+    pub legacy: bool,
     /// TLS, when it is on here.
     pub tls: Option<Tls>,
 }
@@ -86,12 +93,24 @@ pub struct Policy {
     pub protocols: Option<(i32, i32)>,
     /// Digest of all that decides a handshake here.
     pub digest: [u8; 32],
+    /// The keys of tickets, when they are not the library's own.
+    pub ticket_keys: Option<Arc<TicketKeys>>,
+    /// The users of TLS-SRP.
+    pub srp: Option<Arc<Verifiers>>,
     /// Where key material is logged for debugging (`SSLKEYLOGFILE`).
     pub key_log: Option<Arc<KeyLog>>,
     /// The cache of sessions, shared between processes.
     pub sessions: Option<Arc<SessionStore>>,
     /// The first server with these settings, for messages.
     pub server: ServerSlot,
+}
+
+impl Tls {
+    /// What is compared with another vhost that a request is for.
+    #[must_use]
+    pub fn terms(&self) -> (&ServerIdentity, &AuthGroup) {
+        (&self.identity, &self.auth)
+    }
 }
 
 impl Vhost {

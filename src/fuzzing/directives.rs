@@ -3,9 +3,12 @@
 use super::nothing_queued;
 use crate::config::cache_spec::CacheSpec;
 use crate::config::cipher::{self, Family};
-use crate::config::options::{IllegalOption, OptionSet, Options};
+use crate::config::legacy;
+use crate::config::options::{Dialect, IllegalOption, OptionSet, Options};
+use crate::config::preset::Preset;
 use crate::config::protocol::{self, Library, ProtocolError, Protocols};
 use crate::config::random::{self, RandomSeedError, Words};
+use crate::config::sni_policy::SniPolicy;
 use crate::ossl::ctx::SslCtx;
 use std::ffi::CString;
 
@@ -71,7 +74,8 @@ pub fn options_line(data: &[u8]) -> bool {
             continue;
         }
         let words = words(line);
-        let applied = sections.last_mut().expect("there is one from the start").apply(&words);
+        let applied =
+            sections.last_mut().expect("there is one from the start").apply(&words, Dialect::Current);
         if let Err(IllegalOption(word)) = applied {
             assert_eq!(option(&word), None);
             return false;
@@ -113,8 +117,29 @@ pub fn directive_words(data: &[u8]) -> bool {
     let mut words = text.splitn(3, ' ');
     let (first, second, third) = (words.next().unwrap_or_default(), words.next(), words.next());
     session_cache(&text);
+    words_of_old(&text);
     let seeded = random_seed(first, second.unwrap_or_default(), third);
     cipher_suite(first, second) || seeded
+}
+
+/// What the dialect of mod_ssl 2.8 is taken for is in today's.
+fn words_of_old(text: &str) {
+    if let Some(today) = legacy::shared_memory(text) {
+        assert!(today.starts_with("shmcb") && legacy::shared_memory(&today).is_none());
+    }
+    if let Ok(mechanism) = legacy::mutex(text) {
+        let folder = mechanism.split_once(':').map(|(_, folder)| folder);
+        assert!(!mechanism.is_empty() && folder != Some(""), "{text:?} {mechanism:?}");
+    }
+    let library = Library { ssl3: false };
+    if let Some(left) = legacy::without_gone(&words(text), library) {
+        assert!(legacy::without_gone(&left, library).is_none());
+    }
+    for named in
+        [SniPolicy::parse(text).map(SniPolicy::name).ok(), Preset::parse(text).map(Preset::name).ok()]
+    {
+        assert!(named.is_none_or(|name| name.eq_ignore_ascii_case(text)));
+    }
 }
 
 /// Whatever the list says, OpenSSL takes no cipher from it without authentication or encryption.

@@ -1,8 +1,9 @@
 //! Configuration commands.
 
+use super::log::Level;
 use super::server::Server;
 use crate::apr::Pool;
-use crate::apr::pool::{c_path, text_from};
+use crate::apr::pool::{c_path, c_string, text_from};
 use crate::sys;
 use std::ffi::{CStr, OsStr, c_void};
 use std::marker::PhantomData;
@@ -166,6 +167,55 @@ impl<'p> Parms<'p> {
         let complaint = unsafe { sys::ap_check_cmd_context(self.raw.as_ptr(), sys::SHIM_GLOBAL_ONLY) };
         // SAFETY: lives in the configuration pool.
         unsafe { text_from(complaint) }
+    }
+
+    /// httpd's complaint when the line stands in a directory-type section or a
+    /// `.htaccess` file.
+    #[must_use]
+    pub fn refuse_directory(self) -> Option<String> {
+        let forbidden = sys::SHIM_NOT_IN_DIRECTORY;
+        // SAFETY: the parameters are alive.
+        let complaint = unsafe { sys::ap_check_cmd_context(self.raw.as_ptr(), forbidden) };
+        // SAFETY: lives in the configuration pool.
+        unsafe { text_from(complaint) }.map(|complaint| complaint.to_string_lossy().into_owned())
+    }
+
+    /// The name of the directive as the line has it.
+    #[must_use]
+    pub fn name_as_written(self) -> &'p CStr {
+        // SAFETY: httpd sets the directive of every command that it runs.
+        let Some(directive) = (unsafe { self.rec().directive.as_ref() }) else { return c"" };
+        // SAFETY: lives in the configuration pool.
+        unsafe { text_from(directive.directive) }.unwrap_or_default()
+    }
+
+    /// Where the line stands: `line 3 of /etc/apache2/apache2.conf`.
+    #[must_use]
+    pub fn place(self) -> String {
+        // SAFETY: httpd sets the directive of every command that it runs.
+        let Some(directive) = (unsafe { self.rec().directive.as_ref() }) else { return String::new() };
+        // SAFETY: lives in the configuration pool.
+        let file = unsafe { text_from(directive.filename) }.unwrap_or_default();
+        format!("line {} of {}", directive.line_num, file.to_string_lossy())
+    }
+
+    /// Sets the level of this module's messages about the server
+    /// (`LogLevel ssl:...`).
+    pub fn set_log_level(self, level: Level) {
+        let (pool, log) = (self.pool().as_ptr(), self.server().log_config());
+        // SAFETY: the server's own log configuration, while the configuration is read.
+        unsafe { sys::ap_set_module_loglevel(pool, log, super::log::module_index(), level as i32) };
+    }
+
+    /// Runs a line of the directive `Mutex`; its complaint, if there is one.
+    #[must_use]
+    pub fn set_mutex(self, arguments: &str) -> Option<String> {
+        let arguments = self.pool().text(c_string(arguments).to_bytes());
+        // SAFETY: the parameters are those of a line that is being read; the text lives as long as them.
+        let complaint =
+            unsafe { sys::ap_set_mutex(self.raw.as_ptr(), std::ptr::null_mut(), arguments.as_ptr()) };
+        // SAFETY: lives in the configuration pool.
+        unsafe { text_from(complaint) }.map(|complaint| complaint.to_string_lossy().into_owned())
     }
 
     /// A path relative to `ServerRoot` made absolute.

@@ -47,7 +47,7 @@ pub fn set_module_index(index: c_int) {
     MODULE_INDEX.store(index, Ordering::Relaxed);
 }
 
-fn module_index() -> c_int {
+pub(super) fn module_index() -> c_int {
     MODULE_INDEX.load(Ordering::Relaxed)
 }
 

@@ -67,6 +67,12 @@ impl<'s> Server<'s> {
         unsafe { text_from(self.rec().error_fname) }
     }
 
+    /// Its log levels, to be changed while the configuration is read.
+    pub(super) fn log_config(self) -> *mut sys::ap_logconf {
+        // SAFETY: a field of a live record.
+        unsafe { &raw mut (*self.raw.as_ptr()).log }
+    }
+
     /// The next server in the list; for the main server the first vhost.
     #[must_use]
     pub fn next(self) -> Option<Self> {

@@ -6,17 +6,19 @@
 use std::ffi::{CStr, c_void};
 use std::ops::Range;
 use std::ptr::{self, NonNull};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use openssl_sys as sys;
 
 use super::ctx::SslCtxRef;
 use super::ffi;
 use super::session::{Session, SessionRef};
+use super::srp::Verifiers;
 use super::ssl::SslRef;
+use super::ticket::TicketKeys;
 
 mod hello;
-mod trampoline;
+pub(super) mod trampoline;
 
 pub use hello::{ClientHello, parse_alpn, parse_server_name};
 
@@ -81,6 +83,15 @@ pub enum TicketVerdict {
     IgnoreAndRenew,
 }
 
+/// What a ticket key is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TicketUse {
+    /// A new ticket.
+    Seal,
+    /// A ticket of the client.
+    Open,
+}
+
 /// A step of the handshake, for tracing.
 #[derive(Clone, Debug)]
 pub enum StateChange<'s> {
@@ -142,6 +153,26 @@ pub trait ServerEvents: Sync {
     /// The client wants an OCSP response for the certificate that is about to be sent, which
     /// [`SslRef::certificate`] gives. Only after [`answer_status`].
     fn status(&self, ssl: &SslRef) -> Option<Vec<u8>> {
+        let _ = ssl;
+        None
+    }
+
+    /// The keys of tickets, for a connection whose first context got [`answer_ticket_keys`]. Without keys
+    /// the handshake fails.
+    fn ticket_keys(&self, ssl: &SslRef) -> Option<Arc<TicketKeys>> {
+        let _ = ssl;
+        None
+    }
+
+    /// A key was put to use: to seal a ticket, or to open one.
+    fn ticket_key_used(&self, ssl: &SslRef, to: TicketUse) {
+        let _ = (ssl, to);
+    }
+
+    /// The users that may log in, for a connection whose context got [`srp::answer_logins`].
+    ///
+    /// [`srp::answer_logins`]: super::srp::answer_logins
+    fn srp_verifiers(&self, ssl: &SslRef) -> Option<Arc<Verifiers>> {
         let _ = ssl;
         None
     }
@@ -215,6 +246,14 @@ pub fn install(ctx: &SslCtxRef, answers: &'static dyn ServerEvents, wanted: Want
 pub fn answer_status(ctx: &SslCtxRef) {
     // SAFETY: a borrowed context is alive, and the function has the signature of this callback.
     unsafe { sys::SSL_CTX_set_tlsext_status_cb(ctx.as_ptr(), Some(trampoline::status)) };
+}
+
+/// Asks for the keys of tickets ([`ServerEvents::ticket_keys`]) in place of the library's own. `false` if the
+/// library cannot.
+#[must_use]
+pub fn answer_ticket_keys(ctx: &SslCtxRef) -> bool {
+    // SAFETY: a borrowed context is alive, and the function has the signature of its callback.
+    unsafe { ffi::SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx.as_ptr(), Some(trampoline::ticket_key)) != 0 }
 }
 
 /// A place that leads to the answers: a pointer to a trait object is too wide for an ex_data slot.

@@ -26,6 +26,14 @@ pub type TicketSeal = unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int;
 pub type TicketOpen =
     unsafe extern "C" fn(*mut SSL, *mut SSL_SESSION, *const c_uchar, size_t, c_int, *mut c_void) -> c_int;
 pub type CertificateCallback = unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int;
+pub type TicketKey = unsafe extern "C" fn(
+    *mut SSL,
+    *mut c_uchar,
+    *mut c_uchar,
+    *mut o::EVP_CIPHER_CTX,
+    *mut o::EVP_MAC_CTX,
+    c_int,
+) -> c_int;
 pub type VerifyCallback = extern "C" fn(c_int, *mut o::X509_STORE_CTX) -> c_int;
 pub type InfoCallback = unsafe extern "C" fn(*const SSL, c_int, c_int);
 
@@ -56,12 +64,20 @@ pub const ERR_LIB_SSL: c_int = 20;
 pub const ERR_LIB_PEM: c_int = 9;
 pub const PEM_R_NO_START_LINE: c_int = 108;
 pub const SSL_R_HTTP_REQUEST: c_int = 156;
+#[cfg(openssl_srp)]
+pub const SSL_ERROR_NONE: c_int = 0;
+#[cfg(openssl_srp)]
+pub const SSL3_AL_FATAL: c_int = 2;
 pub const SSL_TICKET_SUCCESS: c_int = 5;
 pub const SSL_TICKET_SUCCESS_RENEW: c_int = 6;
 pub const SSL_TICKET_RETURN_IGNORE: c_int = 1;
 pub const SSL_TICKET_RETURN_IGNORE_RENEW: c_int = 2;
 pub const SSL_TICKET_RETURN_USE: c_int = 3;
 pub const SSL_TICKET_RETURN_USE_RENEW: c_int = 4;
+pub const TICKET_KEY_FAILED: c_int = -1;
+pub const TICKET_KEY_UNKNOWN: c_int = 0;
+pub const TICKET_KEY_USED: c_int = 1;
+pub const TICKET_KEY_USED_RENEW: c_int = 2;
 pub const SSL_CONF_FLAG_FILE: c_uint = 2;
 pub const SSL_CONF_FLAG_SERVER: c_uint = 8;
 pub const SSL_CONF_FLAG_SHOW_ERRORS: c_uint = 0x10;
@@ -112,6 +128,12 @@ unsafe extern "C" {
         open: Option<TicketOpen>,
         arg: *mut c_void,
     ) -> c_int;
+    pub fn SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx: *mut SSL_CTX, callback: Option<TicketKey>) -> c_int;
+    pub fn OSSL_PARAM_construct_utf8_string(
+        key: *const c_char,
+        buffer: *mut c_char,
+        size: size_t,
+    ) -> o::OSSL_PARAM;
     pub fn SSL_SESSION_set1_ticket_appdata(
         session: *mut SSL_SESSION,
         data: *const c_void,

@@ -11,13 +11,18 @@ use openssl::hash::{MessageDigest, hash};
 use openssl_sys as o;
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
+use std::sync::Once;
 
 /// Prepares what needs preparing, and forgets what that left in the error
 /// queue.
 pub fn init() {
-    openssl_sys::init();
-    // SAFETY: no settings are given.
-    unsafe { o::OPENSSL_init_ssl(ffi::OPENSSL_INIT_ENGINE_ALL_BUILTIN, std::ptr::null()) };
+    // Asked again, the library would register all engines once more, also those that were done with.
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        openssl_sys::init();
+        // SAFETY: no settings are given.
+        unsafe { o::OPENSSL_init_ssl(ffi::OPENSSL_INIT_ENGINE_ALL_BUILTIN, std::ptr::null()) };
+    });
     error::clear();
 }
 

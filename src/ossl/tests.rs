@@ -11,5 +11,7 @@ mod panics;
 mod pipe;
 mod resumption;
 mod sni;
+#[cfg(openssl_srp)]
+mod srp;
 mod status;
 mod store;

@@ -3,16 +3,11 @@
 
 use crate::config::protocol::Protocols;
 use crate::config::server::ConfCmd;
+use crate::config::sni_policy::SniPolicy;
 use std::path::PathBuf;
 
-/// `SSLVHostSNIPolicy`: how much two vhosts must share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Policy {
-    /// Both certificates and ciphers, and client authentication.
-    Secure,
-}
-
-/// What a server shows a client.
+/// What a server shows a client. Two vhosts are the same to a client when all
+/// fields are equal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerIdentity {
     /// Versions.
@@ -22,14 +17,37 @@ pub struct ServerIdentity {
     /// As above for TLS 1.3.
     pub cipher_suite_tls13: Option<String>,
     /// Certificates.
-    pub certificates: Vec<PathBuf>,
+    pub certificates: Vec<FileId>,
     /// Keys.
-    pub keys: Vec<PathBuf>,
+    pub keys: Vec<FileId>,
 }
 
-/// How a server checks clients.
+/// A file by what is in it: a copy under another name is the same.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FileId {
+    /// SHA-256 of the contents.
+    Contents([u8; 32]),
+    /// What cannot be read as a file is only equal to itself.
+    Name(PathBuf),
+}
+
+impl FileId {
+    /// The id for a digest.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Contents(digest) => digest,
+            Self::Name(name) => name.as_os_str().as_encoded_bytes(),
+        }
+    }
+}
+
+/// How a server checks clients. Two vhosts let in the same ones when all
+/// fields are equal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuthGroup {
+    /// `SSLSRPVerifierFile`.
+    pub srp_verifier_file: Option<PathBuf>,
     /// OpenSSL's own commands, which can change everything.
     pub conf_cmds: Vec<ConfCmd>,
 }
@@ -46,23 +64,19 @@ impl AuthGroup {
     }
 }
 
-impl Policy {
-    /// The word of the directive.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Secure => "secure",
-        }
-    }
+/// What is compared of a vhost; `None` without TLS.
+pub type Terms<'t> = Option<(&'t ServerIdentity, &'t AuthGroup)>;
 
-    /// Whether requests for `wanted` may be served on connections made with
-    /// the terms of `made`.
-    #[must_use]
-    pub fn allows(self, made: (&ServerIdentity, &AuthGroup), wanted: (&ServerIdentity, &AuthGroup)) -> bool {
-        match self {
-            Self::Secure => made == wanted,
-        }
-    }
+/// Whether requests for one vhost may be served on connections made with the
+/// terms of another one.
+#[must_use]
+pub fn allows(policy: SniPolicy, made: Terms<'_>, wanted: Terms<'_>) -> bool {
+    let (made, wanted) = match (policy, made, wanted) {
+        (SniPolicy::Insecure, _, _) => return true,
+        (SniPolicy::Strict, _, _) | (_, None, _) | (_, _, None) => return false,
+        (SniPolicy::Secure | SniPolicy::AuthOnly, Some(made), Some(wanted)) => (made, wanted),
+    };
+    made.1 == wanted.1 && (policy == SniPolicy::AuthOnly || made.0 == wanted.0)
 }
 
 /// What is known about a request and its connection.
@@ -151,31 +165,54 @@ mod tests {
             protocols: Protocols::DEFAULT,
             cipher_suite: None,
             cipher_suite_tls13: None,
-            certificates: vec!["c".into()],
-            keys: vec!["k".into()],
+            certificates: vec![FileId::Contents([1; 32])],
+            keys: vec![FileId::Contents([2; 32])],
         };
         let auth = AuthGroup::default();
-        let allows = |other: &ServerIdentity, other_auth: &AuthGroup| {
-            Policy::Secure.allows((&identity, &auth), (other, other_auth))
-        };
-        assert!(allows(&identity, &auth));
-        for other in [
+        let (other_file, some) = (vec![FileId::Name("pkcs11:x".into())], Some("x".to_owned()));
+        let identities = [
             ServerIdentity { protocols: Protocols::TLS1_2, ..identity.clone() },
-            ServerIdentity { cipher_suite: Some("x".to_owned()), ..identity.clone() },
-            ServerIdentity { cipher_suite_tls13: Some("x".to_owned()), ..identity.clone() },
-            ServerIdentity { certificates: vec!["d".into()], ..identity.clone() },
-            ServerIdentity { keys: vec!["d".into()], ..identity.clone() },
-        ] {
-            assert!(!allows(&other, &auth));
-        }
+            ServerIdentity { cipher_suite: some.clone(), ..identity.clone() },
+            ServerIdentity { cipher_suite_tls13: some, ..identity.clone() },
+            ServerIdentity { certificates: other_file.clone(), ..identity.clone() },
+            ServerIdentity { keys: other_file, ..identity.clone() },
+        ];
         let conf = ConfCmd { name: "Curves".to_owned(), value: "X25519".to_owned() };
-        assert!(!allows(&identity, &AuthGroup { conf_cmds: vec![conf] }));
+        let auths = [
+            AuthGroup { conf_cmds: vec![conf], ..AuthGroup::default() },
+            AuthGroup { srp_verifier_file: Some("/srp".into()), ..AuthGroup::default() },
+        ];
+        let same = (identity.clone(), auth.clone());
+        let other_identities = identities.map(|other| (other, auth.clone())).to_vec();
+        let other_auths = auths.map(|other| (identity.clone(), other)).to_vec();
+        for (policy, equal, other_identity, other_auth, without_tls) in [
+            (SniPolicy::Strict, false, false, false, false),
+            (SniPolicy::Secure, true, false, false, false),
+            (SniPolicy::AuthOnly, true, true, false, false),
+            (SniPolicy::Insecure, true, true, true, true),
+        ] {
+            let ours: Terms<'_> = Some((&identity, &auth));
+            let check = |others: &[(ServerIdentity, AuthGroup)], allowed| {
+                for (theirs, their_auth) in others {
+                    let theirs = Some((theirs, their_auth));
+                    assert_eq!(allows(policy, ours, theirs), allowed, "{policy:?} {theirs:?}");
+                    assert_eq!(allows(policy, theirs, ours), allowed, "{policy:?} {theirs:?}");
+                }
+            };
+            check(std::slice::from_ref(&same), equal);
+            check(&other_identities, other_identity);
+            check(&other_auths, other_auth);
+            for pair in [(ours, None), (None, ours), (None, None)] {
+                assert_eq!(allows(policy, pair.0, pair.1), without_tls, "{policy:?}");
+            }
+        }
     }
 
     #[test]
     fn commands_that_may_ask_for_certificates() {
         let with = |name: &str| AuthGroup {
             conf_cmds: vec![ConfCmd { name: name.to_owned(), value: String::new() }],
+            ..AuthGroup::default()
         };
         for (name, verifies) in
             [("VerifyMode", true), ("ClientCAFile", true), ("Curves", false), ("MinProtocol", false)]

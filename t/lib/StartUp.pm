@@ -15,13 +15,15 @@ use Test::More;
 use TestHttpd ();
 use TlsClient ();
 
+# The hosts of one row; NUMBER tells ports and folders apart where rows share a server.
 sub configuration {
-    my ($lines, $place) = @_;
+    my ($lines, $place, $number) = @_;
+    $number //= 1;
     my %at = map { $_ => $_ eq $place ? $lines : '' } qw(global vhost bare location htaccess);
     my $certificate = $place eq 'bare' ? '' : '@ECDSA@';
     return <<"END";
 $at{global}
-<VirtualHost *:\@PORT@>
+<VirtualHost *:\@PORT$number@>
     ServerName localhost
     SSLEngine on
     $certificate
@@ -30,48 +32,72 @@ $at{global}
     <Location /1k.bin>
         $at{location}
     </Location>
-    <Directory "\@ROOT@/with-htaccess">
+    <Directory "\@ROOT@/with-htaccess-$number">
         AllowOverride All
     </Directory>
-    Alias /with-htaccess "\@ROOT@/with-htaccess"
+    Alias /with-htaccess "\@ROOT@/with-htaccess-$number"
 </VirtualHost>
 END
 }
 
-sub check {
-    my ($lines, $place, $outcome, $pattern) = @_;
-    my $name  = "$place: " . ($lines =~ s/\n/; /gr) . " - $outcome";
-    my $httpd = TestHttpd->new(configuration($lines, $place));
-    if ($place eq 'htaccess') {
-        mkdir "$httpd->{root}/with-htaccess";
-        open my $file, '>', "$httpd->{root}/with-htaccess/.htaccess" or die "htaccess: $!";
-        print {$file} "$lines\n";
-        close $file;
-        open $file, '>', "$httpd->{root}/with-htaccess/page.html" or die "page: $!";
+# The folder with the .htaccess file of such a host.
+sub make_htaccess {
+    my ($httpd, $lines, $number) = @_;
+    my $folder = "$httpd->{root}/with-htaccess-" . ($number // 1);
+    mkdir $folder;
+    for my $page (['.htaccess', "$lines\n"], ['page.html', '']) {
+        open my $file, '>', "$folder/$page->[0]" or die "$page->[0]: $!";
+        print {$file} $page->[1];
         close $file;
     }
-    my $result   = $httpd->try_start;
-    my $messages = $httpd->output . $httpd->error_log;
+    return;
+}
+
+# A request to the host of a row.
+sub answers {
+    my ($httpd, $number, $place, $outcome) = @_;
+    my $port = $httpd->port($number);
+    if ($outcome eq 'plain') {
+        my $answer = qx(curl --silent --max-time 30 http://127.0.0.1:$port/1k.bin | wc -c);
+        return is $answer + 0, 1 << 10, 'the server speaks plain HTTP';
+    }
+    my $path   = $place eq 'htaccess' ? '/with-htaccess/page.html' : '/1k.bin';
+    my $client = TlsClient->new(port => $port, sni => 'localhost', ca => undef);
+    my $answer = eval { $client->handshake->get($path) } // {status => $@};
+    return is $answer->{status}, $outcome eq '500' ? 500 : 200, 'the server answers';
+}
+
+sub check {
+    my ($lines, $place, $outcome, $pattern, $title) = @_;
+    my $name  = ($title // "$place: " . ($lines =~ s/\n/; /gr)) . " - $outcome";
+    my $httpd = TestHttpd->new(configuration($lines, $place));
+    make_htaccess($httpd, $lines) if $place eq 'htaccess';
+    my ($result, $messages);
+    if ($outcome eq 'syntax') {
+        (my $status, $messages) = $httpd->command('-t');    # a start would say the same, and take longer
+        $result = "exit $status";
+    }
+    else {
+        $result   = $httpd->try_start;
+        $messages = $httpd->output . $httpd->error_log;
+    }
     subtest $name => sub {
         if ($outcome =~ /^(?:runs|plain|500)$/) {
             is $result, 'runs', 'the server runs' or diag $messages;
-            if ($result eq 'runs' && $outcome eq 'plain') {
-                my $answer = qx(curl --silent --max-time 30 http://127.0.0.1:${\ $httpd->port}/1k.bin | wc -c);
-                is $answer + 0, 1 << 10, 'and speaks plain HTTP';
-            }
-            elsif ($result eq 'runs') {
-                my $path   = $place eq 'htaccess' ? '/with-htaccess/page.html' : '/1k.bin';
-                my $client = TlsClient->new(port => $httpd->port, sni => 'localhost', ca => undef);
-                my $answer = eval { $client->handshake->get($path) } // {status => $@};
-                is $answer->{status}, $outcome eq '500' ? 500 : 200, 'and answers';
+            if ($result eq 'runs') {
+                answers($httpd, 1, $place, $outcome);
                 $messages = $httpd->output . $httpd->error_log;
             }
         }
         else {
             is $result, 'exit 1', 'the server ends with status 1';
-            my $where = $outcome eq 'syntax' ? $httpd->output : $httpd->error_log;
-            my $other = $outcome eq 'syntax' ? qr/AH00526: Syntax error on line \d+ of /m : qr/AH00016: Configuration Failed/;
-            like $messages, $other, 'with the line that httpd says of it';
+            if ($outcome eq 'syntax') {
+                my ($line) = $messages =~ /AH00526: Syntax error on line (\d+) of /;
+                my $wrong  = defined $line ? (split /\n/, TestHttpd::slurp($httpd->conf_file))[$line - 1] : undef;
+                my %known  = map { (s/^\s+|\s+$//gr) => 1 } split /\n/, $httpd->expand($lines);
+                ok defined $wrong && $known{$wrong =~ s/^\s+|\s+$//gr}, 'with the line' or diag $messages;
+            }
+            else { like $messages, qr/AH00016: Configuration Failed/, 'with the line that httpd says of it' }
             unlike $messages, qr/resuming normal operations/, 'and never runs';
         }
         like $messages, $pattern, 'and says why' if $pattern;

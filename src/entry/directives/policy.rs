@@ -3,11 +3,17 @@
 use super::{Args, Complaint, Line, existing_dir, existing_file};
 use crate::apr::pool::c_string;
 use crate::config::cipher::{self, Family};
+use crate::config::crypto_device;
+use crate::config::legacy as legacy_words;
+use crate::config::options::Dialect;
+use crate::config::preset::Preset;
 use crate::config::protocol::{self, Library};
 use crate::config::server::{ConfCmd, Engine};
+use crate::config::sni_policy::SniPolicy;
 use crate::httpd::command::words;
 use crate::httpd::log::log;
 use crate::ossl::conf_cmd::{self, ValueKind};
+use crate::ossl::device;
 
 /// `SSLEngine`.
 pub fn engine(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
@@ -21,14 +27,27 @@ pub fn engine(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
 
 /// `SSLProtocol`.
 pub fn protocol(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
-    let words = words(line.parms, args);
+    let mut words = words(line.parms, args);
     let library = Library { ssl3: crate::ossl::lib::has_ssl3() };
+    if line.is_legacy()
+        && let Some(left) = legacy_words::without_gone(&words, library)
+    {
+        words = left;
+        line.notice(&format!("SSL 2.0 and SSL 3.0 are gone, which leaves '{}'", words.join(" ")));
+    }
     let (protocols, warnings) =
         protocol::parse(line.name, &words, library).map_err(|error| error.to_string())?;
     for warning in warnings {
         log!(line.parms.server(), Warn, "{warning}");
     }
     line.server.declared.borrow_mut().protocol = Some(protocols);
+    Ok(())
+}
+
+/// `SSLPolicy`.
+pub fn preset(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
+    let preset = Preset::parse(&args.text(0)).map_err(|error| error.to_string())?;
+    line.server.declared.borrow_mut().preset = Some(preset);
     Ok(())
 }
 
@@ -72,6 +91,20 @@ pub fn strict_sni(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
     Ok(())
 }
 
+/// `SSLVHostSNIPolicy`.
+pub fn sni_policy(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
+    let policy = SniPolicy::parse(&args.text(0)).map_err(|error| error.to_string())?;
+    line.server.global.borrow_mut().sni_policy = policy;
+    Ok(())
+}
+
+/// `SSLCryptoDevice`.
+pub fn crypto_device(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
+    let device = crypto_device::parse(&args.text(0), &device::known()).map_err(|error| error.to_string())?;
+    line.server.global.borrow_mut().crypto_device = device;
+    Ok(())
+}
+
 /// `SSLFIPS`.
 pub fn fips(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
     line.server.global.borrow_mut().set_fips(args.is_on()).map_err(str::to_owned)
@@ -81,7 +114,14 @@ pub fn fips(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
 pub fn options(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
     let words = words(line.parms, args);
     let mut dir = line.dir.get();
-    dir.options.apply(&words).map_err(|error| error.to_string())?;
+    let dialect = if line.is_legacy() { Dialect::Legacy } else { Dialect::Current };
+    let before = dir.options;
+    dir.options.apply(&words, dialect).map_err(|error| error.to_string())?;
+    // Only where today's words would have come to something else.
+    let mut current = before;
+    if current.apply(&words, Dialect::Current).is_err() || current != dir.options {
+        line.notice("taken as a list of options, as in mod_ssl 2.8");
+    }
     line.dir.set(dir);
     Ok(())
 }

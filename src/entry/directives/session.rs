@@ -1,8 +1,9 @@
 //! Directives about sessions and randomness.
 
-use super::{Args, Complaint, Line};
+use super::{Args, Complaint, Line, existing_file};
 use crate::apr::pool::c_string;
 use crate::config::cache_spec::{self, CacheSpec};
+use crate::config::legacy;
 use crate::config::random::{self, RandomSeed, RandomSeedError, Source, Words};
 use crate::config::value::natural_number;
 use crate::httpd::socache::{CreateError, SharedCache};
@@ -10,7 +11,14 @@ use std::path::PathBuf;
 
 /// `SSLSessionCache`.
 pub fn cache(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
-    let spec = CacheSpec::parse(&args.text(0));
+    let mut argument = args.text(0);
+    if line.is_legacy()
+        && let Some(today) = legacy::shared_memory(&argument)
+    {
+        line.notice(&format!("taken as {today}"));
+        argument = today;
+    }
+    let spec = CacheSpec::parse(&argument);
     let cache = match &spec {
         CacheSpec::Provider { name, args } => Some(create(line, name, args.as_deref())?),
         CacheSpec::Unset | CacheSpec::None | CacheSpec::NoneNotNull => None,
@@ -21,11 +29,15 @@ pub fn cache(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
 }
 
 fn create(line: &Line<'_>, name: &str, args: Option<&str>) -> Result<SharedCache, Complaint> {
-    SharedCache::create(name, args, line.parms.temporary_pool(), line.parms.pool()).map_err(|error| {
-        match error {
-            CreateError::Unknown(known) => cache_spec::unknown_provider(line.name, name, &known),
-            CreateError::Refused(reason) => format!("{}: {reason}", line.name),
-        }
+    let (temporary, pool) = (line.parms.temporary_pool(), line.parms.pool());
+    let created = SharedCache::create(name, args, temporary, pool);
+    if name == "dbm" && line.is_legacy() && matches!(created, Err(CreateError::Unknown(_))) {
+        line.notice("there is no mod_socache_dbm, taken as shmcb");
+        return create(line, "shmcb", None);
+    }
+    created.map_err(|error| match error {
+        CreateError::Unknown(known) => cache_spec::unknown_provider(line.name, name, &known),
+        CreateError::Refused(reason) => format!("{}: {reason}", line.name),
     })
 }
 
@@ -42,9 +54,38 @@ pub fn tickets(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
     Ok(())
 }
 
+/// `SSLSessionTicketKeyFile`.
+pub fn ticket_key_file(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
+    let file = existing_file(line, args.word(0).unwrap_or_default())?;
+    line.server.declared.borrow_mut().session_ticket_key_file = Some(file);
+    Ok(())
+}
+
+/// `SSLSRPVerifierFile`.
+#[cfg(openssl_srp)]
+pub fn srp_verifier_file(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
+    let file = existing_file(line, args.word(0).unwrap_or_default())?;
+    line.server.declared.borrow_mut().srp_verifier_file = Some(file);
+    Ok(())
+}
+
+/// `SSLSRPUnknownUserSeed`.
+#[cfg(openssl_srp)]
+pub fn srp_unknown_user_seed(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
+    line.server.declared.borrow_mut().srp_unknown_user_seed = Some(args.text(0));
+    Ok(())
+}
+
 /// `SSLRandomSeed`.
 pub fn random_seed(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
-    let seed = parse_seed(line, args).map_err(|error| error.to_string())?;
+    let seed = match parse_seed(line, args) {
+        Ok(seed) => seed,
+        Err(RandomSeedError::Egd(_)) if line.is_legacy() => {
+            line.notice("without effect, OpenSSL seeds itself and knows no such daemon any more");
+            return Ok(());
+        }
+        Err(error) => return Err(error.to_string()),
+    };
     line.server.global.borrow_mut().random_seeds.push(seed);
     Ok(())
 }
@@ -54,7 +95,7 @@ fn parse_seed(line: &Line<'_>, args: Args<'_>) -> Result<RandomSeed, RandomSeedE
     let (when, words) = random::parse(&args.text(0), &source)?;
     let resolve = |path: &str| -> Result<PathBuf, RandomSeedError> {
         let full = line.parms.server_root_relative(&c_string(path));
-        let full = full.ok_or_else(|| RandomSeedError::Path(path.to_owned()))?;
+        let full = full.ok_or_else(|| RandomSeedError::Path(source.clone()))?;
         if full.exists() { Ok(full) } else { Err(RandomSeedError::Missing(full.display().to_string())) }
     };
     let resolved = match &words {

@@ -2,7 +2,7 @@
 
 use super::context::{self, Contexts, Site};
 use super::keys::Keys;
-use super::{Common, set_fips};
+use super::{Common, set_fips, ticket, use_device};
 use crate::apr::Pool;
 use crate::apr::pool::c_string;
 use crate::config::cache_spec::CacheSpec;
@@ -18,11 +18,24 @@ use std::path::Path;
 pub fn run(pool: Pool<'_>, main: Server<'_>) -> usize {
     let Some(conf) = ServerConf::of(main) else { return 1 };
     let global = conf.global.borrow().clone();
-    let mut found = usize::from(set_fips(pool, main, global.fips).is_err());
+    let device = global.crypto_device.as_deref();
+    let mut found = usize::from(use_device(pool, main, device).is_err());
+    found += usize::from(set_fips(pool, main, global.fips).is_err());
     found += cache(main, &global.session_cache);
+    let ticket_keys = ticket::common_keys(main).transpose();
+    found += usize::from(ticket_keys.is_err());
     let keys = Keys::begin(&global.pass_phrase_dialog);
-    let common = Common { pool, cache: &global.session_cache, store: None, key_log: None, keys: &keys };
-    let (mut loader, mut contexts) = (Loader::begin(), Contexts::default());
+    let common = Common {
+        pool,
+        sni_policy: global.sni_policy,
+        legacy: global.legacy,
+        ticket_keys: ticket_keys.unwrap_or(None),
+        cache: &global.session_cache,
+        store: None,
+        key_log: None,
+        keys: &keys,
+    };
+    let (mut loader, mut contexts) = (Loader::begin(device), Contexts::default());
     for server in main.iter() {
         let Some(conf) = ServerConf::of(server) else { continue };
         let declared = conf.declared.borrow();

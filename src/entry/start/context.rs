@@ -4,8 +4,8 @@
 use super::certificates::{self, Sources};
 use super::parameters::{self, Source, Taken};
 use super::providers::{self, Completed};
-use super::{Common, Failed, fatal};
-use crate::apr::pool::c_string;
+use super::{Common, Failed, fatal, ticket};
+use crate::apr::pool::{c_path, c_string};
 use crate::config::cache_spec::CacheSpec;
 use crate::config::cipher::{LIBRARY_DEFAULT, restricted};
 use crate::config::protocol::Protocols;
@@ -23,12 +23,12 @@ use crate::ossl::ctx::{SessionCacheMode, SslCtx, options};
 use crate::ossl::error::LibraryError;
 use crate::ossl::identity::Identity;
 use crate::ossl::lib;
+use crate::ossl::srp::{self, OpenError, Verifiers};
 use crate::ossl::ssl::Ssl;
 use crate::policy::vhost::{AuthGroup, ServerIdentity};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ffi::CString;
-use std::path::PathBuf;
 use std::ptr::NonNull;
 use std::sync::{Arc, OnceLock};
 
@@ -202,8 +202,11 @@ pub fn build(
         fallback,
         staples,
         session_context,
-        identity: identity(declared, declared.protocol.unwrap_or(Protocols::DEFAULT)),
-        auth: AuthGroup { conf_cmds: declared.openssl_conf_cmds.clone() },
+        identity: identity(declared, loader),
+        auth: AuthGroup {
+            srp_verifier_file: declared.srp_verifier_file.clone(),
+            conf_cmds: declared.openssl_conf_cmds.clone(),
+        },
     })
 }
 
@@ -240,11 +243,13 @@ fn make(
     );
     set_ciphers(site, &ctx, declared)?;
     let parameters = parameters::apply(&ctx, source);
+    let srp = open_verifiers(site, &ctx, declared)?;
+    let ticket_keys = ticket::install(site, &ctx, declared, common.ticket_keys.as_ref())?;
     let probe = match Ssl::unconnected(&ctx) {
         Ok(probe) => probe,
         Err(errors) => return site.fail("Unable to create an SSL connection", &errors),
     };
-    let Some(digest) = digest(declared, source) else {
+    let Some(digest) = digest(declared, source, loader) else {
         return site.fail("Unable to compute a digest", &[]);
     };
     let policy = Arc::new(Policy {
@@ -253,6 +258,8 @@ fn make(
         own_identities: OnceLock::new(),
         protocols: declared.protocol.map(|_| (min, max)),
         digest,
+        ticket_keys,
+        srp,
         key_log: common.key_log.clone(),
         sessions: common.store.clone(),
         server: server.slot(),
@@ -313,6 +320,31 @@ fn set_ciphers(site: &Site<'_>, ctx: &SslCtx, declared: &ServerConfig) -> Result
     Ok(())
 }
 
+/// `SSLSRPVerifierFile`.
+fn open_verifiers(
+    site: &Site<'_>,
+    ctx: &SslCtx,
+    declared: &ServerConfig,
+) -> Result<Option<Arc<Verifiers>>, Failed> {
+    let Some(file) = &declared.srp_verifier_file else { return Ok(None) };
+    log!(site.server, Debug, "AH02308: Using SRP verifier file [{}]", file.display());
+    let seed = declared.srp_unknown_user_seed.as_deref().map(c_string);
+    crate::ossl::error::clear();
+    let opened = Verifiers::open(&c_path(file), seed.as_deref());
+    let unable = || {
+        let which = if seed.is_some() { "with" } else { "without" };
+        format!("AH02309: Unable to initialize SRP verifier structure [{which} seed]")
+    };
+    match opened {
+        Ok(verifiers) if srp::answer_logins(ctx) => Ok(Some(Arc::new(verifiers))),
+        Ok(_) | Err(OpenError::Structure) => site.fail(&unable(), &crate::ossl::error::drain()),
+        Err(OpenError::File(reason)) => site.fail(
+            &format!("AH02310: Unable to load SRP verifier file [error {reason}]"),
+            &crate::ossl::error::drain(),
+        ),
+    }
+}
+
 fn apply_conf_cmds(site: &Site<'_>, ctx: &SslCtx, declared: &ServerConfig) -> Result<(), Failed> {
     let cmds = &declared.openssl_conf_cmds;
     if cmds.is_empty() {
@@ -347,25 +379,19 @@ fn apply_conf_cmds(site: &Site<'_>, ctx: &SslCtx, declared: &ServerConfig) -> Re
     }
 }
 
-fn identity(declared: &ServerConfig, protocols: Protocols) -> ServerIdentity {
-    // The order of the files does not matter.
-    let sorted = |files: &[PathBuf]| {
-        let mut files = files.to_vec();
-        files.sort_unstable();
-        files
-    };
+fn identity(declared: &ServerConfig, loader: &mut Loader) -> ServerIdentity {
     ServerIdentity {
-        protocols,
+        protocols: declared.protocol.unwrap_or(Protocols::DEFAULT),
         cipher_suite: declared.cipher_suite.clone(),
         cipher_suite_tls13: declared.cipher_suite_tls13.clone(),
-        certificates: sorted(&declared.certificate_files),
-        keys: sorted(&declared.certificate_key_files),
+        certificates: loader.file_ids(&declared.certificate_files),
+        keys: loader.file_ids(&declared.certificate_key_files),
     }
 }
 
 /// Digest of everything but the certificates that decides a handshake: what
 /// sessions are bound to.
-fn digest(declared: &ServerConfig, source: Option<&Source<'_>>) -> Option<[u8; 32]> {
+fn digest(declared: &ServerConfig, source: Option<&Source<'_>>, loader: &mut Loader) -> Option<[u8; 32]> {
     let mut bytes = Vec::new();
     let mut add = |field: &[u8]| {
         bytes.extend_from_slice(&(field.len() as u64).to_be_bytes());
@@ -381,5 +407,9 @@ fn digest(declared: &ServerConfig, source: Option<&Source<'_>>) -> Option<[u8; 3
         add(cmd.value.as_bytes());
     }
     add(source.map_or(&[], Source::key));
+    // Who was taken from the file must not come back by a session.
+    for users in loader.file_ids(declared.srp_verifier_file.as_slice()) {
+        add(users.as_bytes());
+    }
     lib::sha256(&bytes)
 }

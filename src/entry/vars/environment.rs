@@ -4,7 +4,7 @@
 //! once; requests point to them.
 
 use super::certificate;
-use super::value::of_established;
+use super::value::{of_established, of_version};
 use crate::apr::Table;
 use crate::apr::pool::c_string;
 use crate::config::options::OptionSet;
@@ -16,7 +16,8 @@ use crate::httpd::hook::answer;
 use crate::httpd::version;
 use crate::ossl::{lib, x509};
 use crate::sys;
-use crate::vars::name::{ATTRIBUTES, CertificateVariable, ConnectionVariable, Party, Side};
+use crate::vars::compat;
+use crate::vars::name::{self, ATTRIBUTES, CertificateVariable, ConnectionVariable, Party, Side, Variable};
 use openssl::x509::X509Ref;
 use std::ffi::{CString, c_int};
 use std::sync::OnceLock;
@@ -30,6 +31,7 @@ pub struct Environment {
     standard: OnceLock<Pairs>,
     standard_legacy: OnceLock<Pairs>,
     certificates: OnceLock<Pairs>,
+    compat: OnceLock<Pairs>,
 }
 
 entry_point! {
@@ -63,6 +65,9 @@ fn export<'r>(shared: &'r Shared, request: Request<'r>) {
     if options.contains(OptionSet::EXPORT_CERT_DATA) {
         set_all(environment, cache.certificates.get_or_init(|| certificates(established)));
     }
+    if options.contains(OptionSet::COMPAT_ENV_VARS) {
+        set_all(environment, cache.compat.get_or_init(|| compat(established)));
+    }
     if let Some(notes) = request.notes() {
         let known = if established.secure_renegotiation { c"1" } else { c"0" };
         notes.set_kept(c"ssl-secure-reneg", known);
@@ -92,7 +97,7 @@ fn standard(established: &Established, legacy: bool) -> Pairs {
 }
 
 /// Exported under one name each.
-const FIXED: [(&str, ConnectionVariable); 19] = {
+const FIXED: [(&str, ConnectionVariable); 20] = {
     use CertificateVariable as C;
     use ConnectionVariable as V;
     const fn server(variable: CertificateVariable) -> ConnectionVariable {
@@ -118,6 +123,7 @@ const FIXED: [(&str, ConnectionVariable); 19] = {
         ("SSL_SESSION_ID", V::SessionId),
         ("SSL_SESSION_RESUMED", V::SessionResumed),
         ("SSL_SRP_USER", V::SrpUser),
+        ("SSL_SRP_USERINFO", V::SrpUserInfo),
     ]
 };
 
@@ -128,6 +134,23 @@ fn certificates(established: &Established) -> Pairs {
     let pem = established.certificate.as_ref().and_then(|certificate| certificate.to_pem().ok());
     pairs.push((c_string("SSL_SERVER_CERT"), c_string(pem.unwrap_or_default())));
     pairs.push((c_string("SSL_CLIENT_CERT"), CString::default()));
+    pairs
+}
+
+/// What `SSLOptions +CompatEnvVars` exports.
+fn compat(established: &Established) -> Pairs {
+    let mut pairs = Pairs::new();
+    for (old, new) in compat::aliases() {
+        let value = match name::parse(new.as_bytes()) {
+            Some(Variable::Connection(variable)) => of_established(established, variable, false),
+            Some(Variable::Version(variable)) => Some(of_version(variable).into_bytes()),
+            _ => None,
+        };
+        push(&mut pairs, &old, value);
+    }
+    for name in compat::WITHOUT_VALUE {
+        push(&mut pairs, name, Some(compat::NO_VALUE.into()));
+    }
     pairs
 }
 

@@ -50,7 +50,8 @@ pub fn of(context: &Context<'_>, variable: Variable<'_>) -> Option<Vec<u8>> {
     }
 }
 
-fn of_version(variable: VersionVariable) -> String {
+/// The value of `SSL_VERSION_...`.
+pub fn of_version(variable: VersionVariable) -> String {
     match variable {
         VersionVariable::Interface => version::module(),
         VersionVariable::Library => version::library(&lib::version_text()),
@@ -105,11 +106,9 @@ pub fn of_established(
         V::Certificate(Side::Server, variable) => {
             return certificate::of(established.certificate.as_ref()?, variable, legacy);
         }
-        V::Certificate(Side::Client, _)
-        | V::ClientChain(_)
-        | V::ClientExactAssertion
-        | V::SrpUser
-        | V::SrpUserInfo => return None,
+        V::Certificate(Side::Client, _) | V::ClientChain(_) | V::ClientExactAssertion => return None,
+        V::SrpUser => return established.srp_user.clone(),
+        V::SrpUserInfo => return established.srp_user_info.clone(),
     };
     Some(text.into_bytes())
 }

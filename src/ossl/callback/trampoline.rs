@@ -9,7 +9,7 @@ use openssl_sys as sys;
 
 use super::{
     AlpnVerdict, CertificateVerdict, ClientHello, HelloVerdict, ServerEvents, SniVerdict, StateChange,
-    TicketStatus, TicketVerdict, answers_of,
+    TicketStatus, TicketUse, TicketVerdict, answers_of,
 };
 use crate::guard;
 use crate::ossl::ctx::SslCtxRef;
@@ -17,8 +17,11 @@ use crate::ossl::ffi;
 use crate::ossl::lib::bytes_from;
 use crate::ossl::session::SessionRef;
 use crate::ossl::ssl::SslRef;
+use crate::ossl::ticket::{NAME_LENGTH, Opened};
 
 const ALERT_INTERNAL_ERROR: c_int = 80;
+#[cfg(openssl_srp)]
+const ALERT_UNKNOWN_USER: c_int = 115;
 
 pub(super) type ServerName = unsafe extern "C" fn(*mut sys::SSL, *mut c_int, *mut c_void) -> c_int;
 
@@ -214,6 +217,65 @@ pub(super) unsafe extern "C" fn status(raw: *mut sys::SSL, _: *mut c_void) -> c_
         Some(_) => ffi::SSL_TLSEXT_ERR_NOACK,
         None => ffi::SSL_TLSEXT_ERR_ALERT_FATAL,
     }
+}
+
+pub(super) unsafe extern "C" fn ticket_key(
+    raw: *mut sys::SSL,
+    name: *mut c_uchar,
+    iv: *mut c_uchar,
+    cipher: *mut sys::EVP_CIPHER_CTX,
+    mac: *mut sys::EVP_MAC_CTX,
+    seal: c_int,
+) -> c_int {
+    // SAFETY: OpenSSL passes the connection whose handshake this is.
+    let ssl = unsafe { SslRef::from_ptr(raw) };
+    guard::catch("ticket_key", ffi::TICKET_KEY_FAILED, || {
+        let Some((answers, keys)) =
+            answers(ssl).and_then(|answers| Some((answers, answers.ticket_keys(ssl)?)))
+        else {
+            return ffi::TICKET_KEY_FAILED;
+        };
+        if seal != 0 {
+            // SAFETY: OpenSSL passes places for name and IV, and contexts for cipher and MAC.
+            if !unsafe { keys.seal(name, iv, cipher, mac) } {
+                return ffi::TICKET_KEY_FAILED;
+            }
+            answers.ticket_key_used(ssl, TicketUse::Seal);
+            return ffi::TICKET_KEY_USED;
+        }
+        // SAFETY: OpenSSL passes the name from the ticket.
+        let name = unsafe { bytes_from(name, NAME_LENGTH) };
+        // SAFETY: and the IV from there, and contexts for cipher and MAC.
+        let opened = match unsafe { keys.open(name, iv, cipher, mac) } {
+            None => return ffi::TICKET_KEY_UNKNOWN,
+            Some(Opened::Failed) => return ffi::TICKET_KEY_FAILED,
+            Some(opened) => opened,
+        };
+        answers.ticket_key_used(ssl, TicketUse::Open);
+        // A ticket of TLS 1.3 is good for one use, so the client gets another one.
+        let renew = opened == Opened::Old || ssl.is_tls13();
+        if renew { ffi::TICKET_KEY_USED_RENEW } else { ffi::TICKET_KEY_USED }
+    })
+}
+
+#[cfg(openssl_srp)]
+pub(in crate::ossl) unsafe extern "C" fn srp_user(
+    raw: *mut sys::SSL,
+    alert: *mut c_int,
+    _: *mut c_void,
+) -> c_int {
+    // SAFETY: OpenSSL passes the connection whose handshake this is.
+    let ssl = unsafe { SslRef::from_ptr(raw) };
+    let refused = Some(ALERT_INTERNAL_ERROR);
+    let refusal = guard::catch("srp_user", refused, || {
+        let verifiers = answers(ssl).and_then(|answers| answers.srp_verifiers(ssl));
+        let known = verifiers.is_some_and(|verifiers| verifiers.select(ssl));
+        if known { None } else { Some(ALERT_UNKNOWN_USER) }
+    });
+    let Some(description) = refusal else { return ffi::SSL_ERROR_NONE };
+    // SAFETY: OpenSSL passes a place for the alert.
+    unsafe { set_alert(alert, description) };
+    ffi::SSL3_AL_FATAL
 }
 
 pub(super) unsafe extern "C" fn key_log(raw: *const sys::SSL, line: *const c_char) {

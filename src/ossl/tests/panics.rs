@@ -2,6 +2,7 @@
 
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::make::*;
@@ -9,11 +10,12 @@ use super::pipe::{Outcome, Pair, read};
 use crate::ossl::bio::{Io, Transport};
 use crate::ossl::callback::{
     self, AlpnVerdict, CertificateVerdict, ClientHello, HelloVerdict, ServerEvents, SniVerdict, StateChange,
-    TicketStatus, TicketVerdict, Wanted,
+    TicketStatus, TicketUse, TicketVerdict, Wanted,
 };
 use crate::ossl::ctx::{SessionCacheMode, SslCtx, SslCtxRef, options};
 use crate::ossl::session::{Session, SessionRef};
 use crate::ossl::ssl::{Ssl, SslRef, Stopped};
+use crate::ossl::ticket::TicketKeys;
 
 /// Panics in the callback with this name, and counts.
 struct Faulty(&'static str, AtomicUsize);
@@ -64,6 +66,13 @@ impl ServerEvents for Faulty {
     fn status(&self, _: &SslRef) -> Option<Vec<u8>> {
         self.reach("status");
         None
+    }
+    fn ticket_keys(&self, _: &SslRef) -> Option<Arc<TicketKeys>> {
+        self.reach("ticket_keys");
+        if self.0 == "no ticket keys" { None } else { TicketKeys::random().ok().map(Arc::new) }
+    }
+    fn ticket_key_used(&self, _: &SslRef, _: TicketUse) {
+        self.reach("ticket_key_used");
     }
     fn key_log(&self, _: &SslRef, _: &CStr) {
         self.reach("key_log");
@@ -179,6 +188,20 @@ fn given(version: i32) -> (SslCtx, Session) {
     assert_eq!(outcome, (Ok(()), Ok(())));
     pair.talk();
     (ctx, pair.finish())
+}
+
+#[test]
+fn ticket_keys() {
+    for version in [TLS12, TLS13] {
+        for name in ["ticket_keys", "ticket_key_used", "no ticket keys"] {
+            let (server, faulty) = faulty(name, version, true);
+            assert!(callback::answer_ticket_keys(&server));
+            let ((_, here), pair) = meet(&server, &client(), None);
+            assert_eq!(faulty.1.load(Relaxed), usize::from(name != "no ticket keys"), "{name} {version:x}");
+            assert!(here.is_err(), "{name} {version:x}: {here:?}");
+            assert!(!is_usable(&pair), "{name} {version:x}");
+        }
+    }
 }
 
 #[test]

@@ -1,15 +1,17 @@
 use std::collections::HashMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 
 use super::make::*;
 use super::pipe::{Pair, read};
 use crate::ossl::callback::{
-    AlpnVerdict, ClientHello, HelloVerdict, ServerEvents, SniVerdict, TicketStatus, TicketVerdict, Wanted,
+    self, AlpnVerdict, ClientHello, HelloVerdict, ServerEvents, SniVerdict, TicketStatus, TicketUse,
+    TicketVerdict, Wanted,
 };
 use crate::ossl::ctx::{SessionCacheMode, SslCtx, SslCtxRef, options};
 use crate::ossl::session::{Binding, BindingVerdict, Session, SessionRef};
 use crate::ossl::ssl::SslRef;
+use crate::ossl::ticket::TicketKeys;
 
 /// Binds sessions to a policy, and keeps those that can be looked up.
 #[derive(Default)]
@@ -301,4 +303,58 @@ fn the_internal_store_works_without_callbacks() {
     let client = client();
     let (_, first) = connect(&server, &client, None);
     assert!(connect(&server, &client, Some(&first)).0);
+}
+
+/// Seals and opens tickets with keys of its own.
+struct Keyed(Arc<TicketKeys>, AtomicUsize, AtomicUsize);
+
+impl ServerEvents for Keyed {
+    fn client_hello(&self, _: &SslRef, _: &ClientHello<'_>) -> HelloVerdict {
+        HelloVerdict::Continue
+    }
+    fn server_name(&self, _: &SslRef) -> SniVerdict {
+        SniVerdict::NoAck
+    }
+    fn alpn(&self, _: &SslRef, _: &[u8]) -> AlpnVerdict {
+        AlpnVerdict::NoAck
+    }
+    fn ticket_seal(&self, _: &SslRef, _: &SessionRef) {}
+    fn ticket_open(&self, ssl: &SslRef, _: &SessionRef, status: TicketStatus) -> TicketVerdict {
+        assert_eq!(status, if ssl.is_tls13() { TicketStatus::Renew } else { TicketStatus::Fresh });
+        if ssl.is_tls13() { TicketVerdict::UseAndRenew } else { TicketVerdict::Use }
+    }
+    fn ticket_keys(&self, _: &SslRef) -> Option<Arc<TicketKeys>> {
+        Some(Arc::clone(&self.0))
+    }
+    fn ticket_key_used(&self, _: &SslRef, to: TicketUse) {
+        let count = if to == TicketUse::Seal { &self.1 } else { &self.2 };
+        count.fetch_add(1, Relaxed);
+    }
+}
+
+#[test]
+fn a_ticket_is_good_wherever_its_key_is() {
+    for version in [TLS12, TLS13] {
+        for secret in [&[3; 16][..], &[3; 32]] {
+            let keyed = |name: u8| {
+                let server = only(server(Kind::Ecdsa), version);
+                let keys = TicketKeys::new([name; 16], &[2; 16], secret).unwrap();
+                let keyed = Keyed(Arc::new(keys), AtomicUsize::new(0), AtomicUsize::new(0));
+                let keyed = answer(&server, keyed, Wanted::default());
+                assert!(callback::answer_ticket_keys(&server));
+                (server, keyed)
+            };
+            let ((first, one), (second, two), (other, three)) = (keyed(1), keyed(1), keyed(9));
+            let client = client();
+            let (resumed, session) = connect(&first, &client, None);
+            assert!(!resumed && session.has_ticket());
+            // Two tickets at first with TLS 1.3.
+            assert_eq!(one.1.load(Relaxed), if version == TLS13 { 2 } else { 1 });
+            assert!(connect(&second, &client, Some(&session)).0, "{version:x} {}", secret.len());
+            assert_eq!(two.2.load(Relaxed), 1);
+            assert_eq!(two.1.load(Relaxed), usize::from(version == TLS13), "a new ticket");
+            assert!(!connect(&other, &client, Some(&session)).0, "{version:x} {}", secret.len());
+            assert_eq!(three.2.load(Relaxed), 0);
+        }
+    }
 }
