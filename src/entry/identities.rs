@@ -201,7 +201,9 @@ impl Loader {
         let mut store = STORE.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = store.get_or_insert_default();
         if kept.device.as_deref() != device {
-            *kept = Store { device: device.map(str::to_owned), ..Store::default() };
+            // Nobody may be there to be asked for a pass phrase again.
+            let opened = std::mem::take(&mut kept.opened);
+            *kept = Store { device: device.map(str::to_owned), opened, ..Store::default() };
         }
         kept.certificates.begin();
         kept.keys.begin();
@@ -509,7 +511,7 @@ mod tests {
         let (file, copy) = (folder.write("a.key", &text), folder.write("b.key", &text));
         let bare = folder.write("c.key", &key.private_key_to_pkcs8().unwrap());
 
-        let mut pass = Loader::begin();
+        let mut pass = Loader::begin(None);
         assert_eq!(describe(&pass.key(&bare).unwrap()), ("key", Some(Form::Bare)));
         let Found::Locked(locked) = pass.key(&file).unwrap() else { panic!("not locked") };
         assert!(locked.open(b"wrong").is_none());
@@ -521,7 +523,7 @@ mod tests {
         pass.finish();
 
         // The same content is known; for changed content there is the key from before.
-        let mut pass = Loader::begin();
+        let mut pass = Loader::begin(None);
         assert_eq!(describe(&pass.key(&copy).unwrap()), ("kept", Some(Form::Encrypted)));
         folder.write("a.key", &encrypt());
         assert_eq!(describe(&pass.key(&file).unwrap()), ("locked", None));
@@ -533,10 +535,10 @@ mod tests {
         pass.finish();
 
         // It is still there, but only until a configuration does without it.
-        let mut pass = Loader::begin();
+        let mut pass = Loader::begin(None);
         assert_eq!(describe(&pass.key(&file).unwrap()), ("locked", None));
         pass.finish();
-        let mut pass = Loader::begin();
+        let mut pass = Loader::begin(None);
         assert!(pass.key_from_before("host:443:0", &file, |_| true).is_none());
         assert_eq!(describe(&pass.key(&copy).unwrap()), ("locked", None));
     }

@@ -2,29 +2,18 @@
 //!
 //! Deprecated since 3.0, and builds may lack them: then `device_absent.rs` takes the place of this file.
 
-use std::ffi::{CStr, c_char, c_int, c_long, c_uint, c_void};
+use std::ffi::{CStr, c_char, c_int, c_uint};
 use std::ptr::{self, NonNull};
 
 use super::error::{self, LibraryError};
-
-/// Opaque: ENGINE.
-enum Raw {}
+use super::ffi::{ENGINE_by_id, ENGINE_ctrl, ENGINE_free, Engine as Raw};
 
 unsafe extern "C" {
     fn ENGINE_get_first() -> *mut Raw;
     fn ENGINE_get_next(engine: *mut Raw) -> *mut Raw;
     fn ENGINE_get_id(engine: *const Raw) -> *const c_char;
     fn ENGINE_get_name(engine: *const Raw) -> *const c_char;
-    fn ENGINE_by_id(id: *const c_char) -> *mut Raw;
-    fn ENGINE_free(engine: *mut Raw) -> c_int;
     fn ENGINE_set_default(engine: *mut Raw, flags: c_uint) -> c_int;
-    fn ENGINE_ctrl(
-        engine: *mut Raw,
-        cmd: c_int,
-        number: c_long,
-        pointer: *mut c_void,
-        callback: Option<unsafe extern "C" fn()>,
-    ) -> c_int;
     fn ENGINE_unregister_RSA(engine: *mut Raw);
     fn ENGINE_unregister_DSA(engine: *mut Raw);
     fn ENGINE_unregister_EC(engine: *mut Raw);
