@@ -9,7 +9,7 @@ use crate::config::server::ServerConfig;
 use crate::httpd::socache::SharedCache;
 use crate::httpd::{Request, Server};
 use crate::sys;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, Ref, RefCell, RefMut};
 use std::ffi::{c_char, c_void};
 use std::sync::{Arc, OnceLock};
 
@@ -18,13 +18,44 @@ use std::sync::{Arc, OnceLock};
 #[derive(Default)]
 pub struct ServerConf {
     /// What the lines of the configuration say.
-    pub declared: RefCell<ServerConfig>,
+    pub declared: Draft<ServerConfig>,
     /// What the main server's lines say for all.
-    pub global: RefCell<GlobalConfig>,
+    pub global: Draft<GlobalConfig>,
     /// The instance of the provider named by `SSLSessionCache`.
     pub cache: Cell<Option<SharedCache>>,
     /// What start-up made of it; read by all threads.
     pub vhost: OnceLock<Arc<Vhost>>,
+}
+
+/// Values that are there while the configuration is read: there are many servers,
+/// and afterwards none of them needs them.
+pub struct Draft<T>(RefCell<Option<Box<T>>>);
+
+impl<T> Default for Draft<T> {
+    fn default() -> Self {
+        Self(RefCell::new(None))
+    }
+}
+
+impl<T: Default> Draft<T> {
+    /// The values, to change them.
+    pub fn borrow_mut(&self) -> RefMut<'_, T> {
+        RefMut::map(self.0.borrow_mut(), |values| values.get_or_insert_default().as_mut())
+    }
+
+    /// The values.
+    pub fn borrow(&self) -> Ref<'_, T> {
+        drop(self.borrow_mut());
+        Ref::map(self.0.borrow(), |values| match values {
+            Some(values) => values.as_ref(),
+            None => unreachable!("made just before"),
+        })
+    }
+
+    /// The values, which are then gone.
+    pub fn take(&self) -> T {
+        self.0.take().map(|values| *values).unwrap_or_default()
+    }
 }
 
 impl ServerConf {
@@ -98,7 +129,7 @@ entry_point! {
         let (Some(base), Some(merged)) = (base, add) else { return std::ptr::null_mut() };
         // httpd has no use for the vhost's own values afterwards.
         let own = merged.declared.take();
-        merged.declared.replace(ServerConfig::merge(&base.declared.borrow(), &own));
+        *merged.declared.borrow_mut() = ServerConfig::merge(&base.declared.borrow(), &own);
         std::ptr::from_ref(merged).cast_mut().cast()
     }
 }

@@ -16,8 +16,8 @@ use crate::ossl::x509;
 use crate::policy::vhost::FileId;
 use openssl::pkey::{PKey, Private};
 use openssl::x509::X509;
-use std::collections::HashMap;
-use std::hash::Hash;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use zeroize::Zeroizing;
@@ -35,8 +35,6 @@ pub struct Certificates {
     pub is_ca: bool,
     /// pathLenConstraint of the leaf.
     pub path_length: Option<i64>,
-    /// The names that the leaf stands for.
-    pub names: Vec<String>,
     /// DH and curve parameters in the same file.
     pub parameters: Parameters,
     digest: Option<Digest>,
@@ -51,6 +49,12 @@ impl Certificates {
         Ok(Self { chain: certificates.collect(), parameters, digest, ..Self::from(leaf) })
     }
 
+    /// The names that the leaf stands for. They are not kept: there may be many hosts.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        x509::identities(&self.leaf)
+    }
+
     /// All certificates, the leaf first.
     pub fn all(&self) -> impl Iterator<Item = &X509> {
         std::iter::once(&self.leaf).chain(&self.chain)
@@ -61,15 +65,17 @@ impl From<X509> for Certificates {
     /// A certificate that is in no file.
     fn from(leaf: X509) -> Self {
         let (is_ca, path_length) = x509::basic_constraints(&leaf);
-        let names = x509::identities(&leaf);
         let (chain, parameters) = (Vec::new(), Parameters::default());
-        Self { leaf, chain, is_ca, path_length, names, parameters, digest: None }
+        Self { leaf, chain, is_ca, path_length, parameters, digest: None }
     }
 }
 
-/// A private key and what it was read from.
+/// A private key and what it was read from, shared by all that use it.
 #[derive(Clone)]
-pub struct Key {
+pub struct Key(Arc<KeyParts>);
+
+/// What there is to say of a key.
+pub struct KeyParts {
     /// The key.
     pub key: PKey<Private>,
     /// How it was written down.
@@ -118,10 +124,22 @@ impl Locked {
 }
 
 impl Key {
+    fn new(key: PKey<Private>, form: Form, digest: Option<Digest>) -> Self {
+        Self(Arc::new(KeyParts { key, form, engine: None, digest }))
+    }
+
     /// A key that is not kept: there is no content to know it again by.
     #[must_use]
     pub fn of_token(key: PKey<Private>, engine: Option<Arc<Engine>>) -> Self {
-        Self { key, form: Form::Token, engine, digest: None }
+        Self(Arc::new(KeyParts { key, form: Form::Token, engine, digest: None }))
+    }
+}
+
+impl Deref for Key {
+    type Target = KeyParts;
+
+    fn deref(&self) -> &KeyParts {
+        &self.0
     }
 }
 
@@ -140,15 +158,16 @@ struct Store {
 }
 
 /// Values, and whether the current configuration names them.
-struct Kept<K, V>(HashMap<K, (V, bool)>);
+/// A tree, because it has less room to spare than a hash table.
+struct Kept<K, V>(BTreeMap<K, (V, bool)>);
 
 impl<K, V> Default for Kept<K, V> {
     fn default() -> Self {
-        Self(HashMap::new())
+        Self(BTreeMap::new())
     }
 }
 
-impl<K: Eq + Hash, V: Clone> Kept<K, V> {
+impl<K: Ord, V: Clone> Kept<K, V> {
     fn get(&mut self, key: &K) -> Option<V> {
         self.get_noting(key).map(|(value, _)| value)
     }
@@ -278,12 +297,12 @@ impl Loader {
                 Err(error) => return Err(error),
             },
         };
-        Ok(Found::Key(self.add(file, Key { key, form, engine: None, digest })))
+        Ok(Found::Key(self.add(file, Key::new(key, form, digest))))
     }
 
     /// Takes a key that a pass phrase has opened.
     pub fn add_opened(&mut self, file: &Path, locked: &Locked, key: PKey<Private>) -> Key {
-        self.add(file, Key { key, form: Form::Encrypted, engine: None, digest: locked.digest })
+        self.add(file, Key::new(key, Form::Encrypted, locked.digest))
     }
 
     fn add(&mut self, file: &Path, key: Key) -> Key {
@@ -319,14 +338,18 @@ impl Loader {
     }
 
     fn file_id(&mut self, file: &Path) -> FileId {
-        let read = || load::read_secret(file).ok().and_then(|contents| sha256(&contents));
-        let digest = match (self.ids.get(file), self.certificates.get(file), self.keys.get(file)) {
-            (Some(known), ..) => return known.clone(),
-            (None, Some(certificates), _) => certificates.digest,
-            (None, None, Some(key)) => key.digest,
-            (None, None, None) => read(),
-        };
-        let id = digest.map_or_else(|| FileId::Name(file.to_owned()), FileId::Contents);
+        let id =
+            |digest: Option<Digest>| digest.map_or_else(|| FileId::Name(file.to_owned()), FileId::Contents);
+        if let Some(certificates) = self.certificates.get(file) {
+            return id(certificates.digest);
+        }
+        if let Some(key) = self.keys.get(file) {
+            return id(key.digest);
+        }
+        if let Some(known) = self.ids.get(file) {
+            return known.clone();
+        }
+        let id = id(load::read_secret(file).ok().and_then(|contents| sha256(&contents)));
         self.ids.insert(file.to_owned(), id.clone());
         id
     }

@@ -16,10 +16,8 @@ pub struct ServerIdentity {
     pub cipher_suite: Option<String>,
     /// As above for TLS 1.3.
     pub cipher_suite_tls13: Option<String>,
-    /// Certificates.
-    pub certificates: Vec<FileId>,
-    /// Keys.
-    pub keys: Vec<FileId>,
+    /// Certificates and keys.
+    pub files: Files,
 }
 
 /// A file by what is in it: a copy under another name is the same.
@@ -29,6 +27,39 @@ pub enum FileId {
     Contents([u8; 32]),
     /// What cannot be read as a file is only equal to itself.
     Name(PathBuf),
+}
+
+/// Certificates and keys of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Files {
+    /// SHA-256 of their ids: there may be many servers.
+    Digest([u8; 32]),
+    /// The ids themselves, first of certificates, then of keys.
+    Ids(Box<(Vec<FileId>, Vec<FileId>)>),
+}
+
+impl Files {
+    /// Of a server with these certificates and keys. `digest` may fail.
+    #[must_use]
+    pub fn of(
+        certificates: Vec<FileId>,
+        keys: Vec<FileId>,
+        digest: impl FnOnce(&[u8]) -> Option<[u8; 32]>,
+    ) -> Self {
+        let mut bytes = Vec::new();
+        for ids in [&certificates, &keys] {
+            bytes.extend_from_slice(&(ids.len() as u64).to_be_bytes());
+            for id in ids {
+                bytes.push(matches!(id, FileId::Contents(_)).into());
+                bytes.extend_from_slice(&(id.as_bytes().len() as u64).to_be_bytes());
+                bytes.extend_from_slice(id.as_bytes());
+            }
+        }
+        match digest(&bytes) {
+            Some(digest) => Self::Digest(digest),
+            None => Self::Ids(Box::new((certificates, keys))),
+        }
+    }
 }
 
 impl FileId {
@@ -159,23 +190,62 @@ mod tests {
         }
     }
 
+    /// With a digest that is as good as the bytes, as long as there are few.
+    fn files(certificates: &[FileId], keys: &[FileId]) -> Files {
+        Files::of(certificates.to_vec(), keys.to_vec(), |bytes| {
+            let mut digest = [0_u8; 32];
+            for (place, byte) in bytes.iter().enumerate() {
+                let turned = digest[place % 32].rotate_left(3);
+                digest[place % 32] = turned.wrapping_mul(31).wrapping_add(*byte);
+            }
+            Some(digest)
+        })
+    }
+
+    #[test]
+    fn files_are_equal_by_their_ids() {
+        let contents = |byte| FileId::Contents([byte; 32]);
+        let name = |text: &str| FileId::Name(text.into());
+        let lists: [(Vec<FileId>, Vec<FileId>); 7] = [
+            (vec![], vec![]),
+            (vec![contents(1)], vec![]),
+            (vec![], vec![contents(1)]),
+            (vec![contents(1), contents(2)], vec![]),
+            (vec![contents(1)], vec![contents(2)]),
+            (vec![name("a"), name("b")], vec![]),
+            (vec![name("ab")], vec![]),
+        ];
+        for (index, (certificates, keys)) in lists.iter().enumerate() {
+            for (other, (certificates_there, keys_there)) in lists.iter().enumerate() {
+                let same = index == other;
+                assert_eq!(files(certificates, keys) == files(certificates_there, keys_there), same);
+                let undigested = |certificates: &Vec<_>, keys: &Vec<_>| {
+                    Files::of(certificates.clone(), keys.clone(), |_| None)
+                };
+                let equal = undigested(certificates, keys) == undigested(certificates_there, keys_there);
+                assert_eq!(equal, same);
+            }
+        }
+    }
+
     #[test]
     fn what_must_be_equal() {
         let identity = ServerIdentity {
             protocols: Protocols::DEFAULT,
             cipher_suite: None,
             cipher_suite_tls13: None,
-            certificates: vec![FileId::Contents([1; 32])],
-            keys: vec![FileId::Contents([2; 32])],
+            files: files(&[FileId::Contents([1; 32])], &[FileId::Contents([2; 32])]),
         };
         let auth = AuthGroup::default();
-        let (other_file, some) = (vec![FileId::Name("pkcs11:x".into())], Some("x".to_owned()));
+        let (one, other) = ([FileId::Contents([1; 32])], [FileId::Name("pkcs11:x".into())]);
+        let some = Some("x".to_owned());
         let identities = [
             ServerIdentity { protocols: Protocols::TLS1_2, ..identity.clone() },
             ServerIdentity { cipher_suite: some.clone(), ..identity.clone() },
             ServerIdentity { cipher_suite_tls13: some, ..identity.clone() },
-            ServerIdentity { certificates: other_file.clone(), ..identity.clone() },
-            ServerIdentity { keys: other_file, ..identity.clone() },
+            ServerIdentity { files: files(&other, &one), ..identity.clone() },
+            ServerIdentity { files: files(&one, &other), ..identity.clone() },
+            ServerIdentity { files: files(&[], &one), ..identity.clone() },
         ];
         let conf = ConfCmd { name: "Curves".to_owned(), value: "X25519".to_owned() };
         let auths = [

@@ -8,17 +8,24 @@ use std::ffi::{CStr, OsStr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+/// Adds a file to a list. Most servers have one: room for more would be there for
+/// each of thousands.
+fn add(files: &mut Vec<PathBuf>, file: PathBuf) {
+    files.reserve_exact(1);
+    files.push(file);
+}
+
 /// `SSLCertificateFile`.
 pub fn certificate_file(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
     let file = file_or_identifier(line, args.word(0).unwrap_or_default())?;
-    line.server.declared.borrow_mut().certificate_files.push(file);
+    add(&mut line.server.declared.borrow_mut().certificate_files, file);
     Ok(())
 }
 
 /// `SSLCertificateKeyFile`.
 pub fn key_file(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
     let file = file_or_identifier(line, args.word(0).unwrap_or_default())?;
-    line.server.declared.borrow_mut().certificate_key_files.push(file);
+    add(&mut line.server.declared.borrow_mut().certificate_key_files, file);
     Ok(())
 }
 

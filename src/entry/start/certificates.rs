@@ -46,8 +46,8 @@ pub fn load(
         Some(file) => load_chain(site, sources.loader, file, &declared.certificate_files)?,
         None => None,
     };
-    let mut identities: Vec<Arc<Identity>> = Vec::new();
     let pairs = pair(&declared.certificate_files, &declared.certificate_key_files);
+    let mut identities: Vec<Arc<Identity>> = Vec::with_capacity(pairs.len());
     for (index, pair) in pairs.iter().enumerate() {
         let key_id = key_id(site.id, index);
         let load = Load { site, key_id: &key_id, index, pair, with_chain: chain_file.is_none() };
@@ -243,7 +243,7 @@ fn check_sanity(site: &Site<'_>, key_id: &str, certificates: &Certificates) {
     }
     let (id, name) = (site.id, server.hostname().to_string_lossy());
     let mut matched = false;
-    for candidate in &certificates.names {
+    for candidate in &certificates.names() {
         matched = identity::matches(candidate, &name);
         log!(
             server,

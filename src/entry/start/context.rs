@@ -25,7 +25,7 @@ use crate::ossl::identity::Identity;
 use crate::ossl::lib;
 use crate::ossl::srp::{self, OpenError, Verifiers};
 use crate::ossl::ssl::Ssl;
-use crate::policy::vhost::{AuthGroup, ServerIdentity};
+use crate::policy::vhost::{AuthGroup, Files, ServerIdentity};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ffi::CString;
@@ -380,12 +380,13 @@ fn apply_conf_cmds(site: &Site<'_>, ctx: &SslCtx, declared: &ServerConfig) -> Re
 }
 
 fn identity(declared: &ServerConfig, loader: &mut Loader) -> ServerIdentity {
+    let certificates = loader.file_ids(&declared.certificate_files);
+    let keys = loader.file_ids(&declared.certificate_key_files);
     ServerIdentity {
         protocols: declared.protocol.unwrap_or(Protocols::DEFAULT),
         cipher_suite: declared.cipher_suite.clone(),
         cipher_suite_tls13: declared.cipher_suite_tls13.clone(),
-        certificates: loader.file_ids(&declared.certificate_files),
-        keys: loader.file_ids(&declared.certificate_key_files),
+        files: Files::of(certificates, keys, lib::sha256),
     }
 }
 

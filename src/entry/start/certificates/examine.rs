@@ -25,7 +25,8 @@ pub(super) fn certificate(
         None => Vec::new(),
     };
     let issued = issued(&certificates.leaf, &followers);
-    let facts = facts(certificates, &issued);
+    let certified = certificates.names();
+    let facts = facts(certificates, &certified, &issued);
     let names = host_names(site);
     let names: Vec<HostName<'_>> = names
         .iter()
@@ -58,7 +59,7 @@ fn issued(leaf: &X509, followers: &[&X509]) -> Vec<bool> {
     followers.iter().zip(before).map(|(issuer, issued)| examine::has_issued(issuer, issued)).collect()
 }
 
-fn facts<'f>(certificates: &'f Certificates, issued: &'f [bool]) -> Facts<'f> {
+fn facts<'f>(certificates: &Certificates, certified: &'f [String], issued: &'f [bool]) -> Facts<'f> {
     let leaf = &certificates.leaf;
     let (begins_in, ends_in) = examine::validity(leaf).unwrap_or((0, -1));
     let (kind, key_bits) = examine::key(leaf).unwrap_or((Id::from_raw(0), 0));
@@ -70,7 +71,7 @@ fn facts<'f>(certificates: &'f Certificates, issued: &'f [bool]) -> Facts<'f> {
     Facts {
         begins_in,
         ends_in,
-        names: &certificates.names,
+        names: certified,
         key,
         key_bits,
         weak_digest: matches!(examine::signature_digest(leaf), Some(Nid::MD5 | Nid::SHA1)),
