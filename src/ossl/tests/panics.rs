@@ -5,6 +5,7 @@ use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use super::handshake::trust;
 use super::make::*;
 use super::pipe::{Outcome, Pair, read};
 use crate::ossl::bio::{Io, Transport};
