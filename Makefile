@@ -35,6 +35,7 @@ test-prerequisites:
 build: prerequisites $(BUILT) ## the release module, target/release/mod_ssl_rs.so
 
 $(BUILT): $(SOURCES)
+	@echo "building, which takes a minute or two"
 	@$(CARGO) build --release --quiet
 	@cc -shared -fPIC -O2 -Wall -Wextra -Werror -I$$($(APXS) -q INCLUDEDIR) $$($$($(APXS) -q APR_CONFIG) --includes --cppflags) \
 	    src/loader/mod_ssl_rs.c -o $@ -L$(@D) -lmod_ssl_rs -Wl,-rpath,'$$ORIGIN' -Wl,-z,relro,-z,now

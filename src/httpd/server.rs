@@ -85,6 +85,16 @@ impl<'s> Server<'s> {
         std::iter::successors(Some(self), |server| server.next())
     }
 
+    /// Where a virtual host is defined, as ` (FILE:LINE)`; empty for the main
+    /// server.
+    #[must_use]
+    pub fn defined_at(self) -> String {
+        // SAFETY: the name lives in the configuration pool, or is NULL.
+        let file = unsafe { text_from(self.rec().defn_name) };
+        let line = self.rec().defn_line_number;
+        file.map_or_else(String::new, |file| format!(" ({}:{line})", file.to_string_lossy()))
+    }
+
     /// `ServerAlias` without wildcards.
     #[must_use]
     pub fn aliases(self) -> Option<Strings<'s>> {

@@ -74,3 +74,10 @@ mod tests {
         assert!(server().starts_with("Apache/2.4."));
     }
 }
+
+/// Whether a module is loaded, by the name of its record (`mod_md.c`).
+#[must_use]
+pub fn is_loaded(name: &CStr) -> bool {
+    // SAFETY: looks the name up in core's list.
+    !unsafe { sys::ap_find_linked_module(name.as_ptr()) }.is_null()
+}

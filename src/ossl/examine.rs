@@ -49,6 +49,16 @@ pub fn has_issued(issuer: &X509Ref, certificate: &X509Ref) -> bool {
     named && signed
 }
 
+/// Whether the certificate is its own issuer, whatever it says that its key is for.
+#[must_use]
+pub fn is_self_signed(certificate: &X509Ref) -> bool {
+    let name = |name: &openssl::x509::X509NameRef| name.to_der().ok();
+    let named = name(certificate.subject_name()) == name(certificate.issuer_name());
+    let signed = certificate.public_key().and_then(|key| certificate.verify(&key)).unwrap_or(false);
+    error::clear();
+    named && signed
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,6 +106,7 @@ mod tests {
         assert!(has_issued(&ca, &leaf) && has_issued(&ca, &ca));
         assert!(!has_issued(&leaf, &ca) && !has_issued(&leaf, &leaf));
         assert!(!has_issued(&stranger, &leaf), "the name alone is not enough");
+        assert!(is_self_signed(&ca) && is_self_signed(&stranger) && !is_self_signed(&leaf));
         let (begins, ends) = validity(&leaf).unwrap();
         assert!((-5..=0).contains(&begins), "{begins}");
         assert!((3 * 86_400 - 5..=3 * 86_400).contains(&ends), "{ends}");

@@ -41,6 +41,7 @@ for my $case (
     ['a complete host',   host('localhost', '@ECDSA@'), []],
     ['two kinds of keys', host('localhost', "\@ECDSA\@\n\@RSA\@"), []],
     ['a self-signed certificate',     host('localhost', made('self', [@ec], @san)), []],
+    ['a self-signed one that must not sign', host('localhost', made('plain', [@ec], @san, qw(-addext keyUsage=digitalSignature))), []],
     ['one that ends soon', host('localhost', made('soon', [@ec], qw(-addext subjectAltName=DNS:localhost -days 5))), [], qr/SSL_CHECK: the certificate of localhost:\d+:0 \(\S+soon\.pem\) expires in [45] days/],
     ['a host without TLS', "<VirtualHost *:\@PORT\@>\nSSLCertificateFile $broken/garbage.pem\n</VirtualHost>\n", []],
     ['an expired certificate', host('localhost', pair("$broken/expired.pem", TestHttpd::certs() . '/localhost-ecdsa.key')), [qr/expired\.pem\) has expired, \d+ days ago/, qr/AH02565/]],
@@ -53,7 +54,7 @@ for my $case (
     ['the wrong key', host('localhost', pair(TestHttpd::certs() . '/localhost-ecdsa.pem', "$broken/other.key")), [qr/AH02565: Certificate and private key localhost:\d+:0 from \S+ and \S+other\.key do not match/]],
     ['no certificate', host('localhost', ''), [qr/AH02572: Failed to configure at least one certificate and key for localhost:\d+/]],
     ['garbage', host('localhost', pair("$broken/garbage.pem", "$broken/garbage.key")), [qr/AH02562.*garbage\.pem/]],
-    ['a list of ciphers', host('localhost', "SSLCipherSuite NOSUCH\n\@ECDSA\@"), [qr/AH01898: Unable to configure permitted SSL ciphers/]],
+    ['a list of ciphers', host('localhost', "SSLCipherSuite NOSUCH\n\@ECDSA\@"), [qr/AH01898: Unable to configure permitted SSL ciphers.*SSL_CHECK: the settings of localhost:\d+ \(\S+httpd\.conf:\d+\) cannot be used/s]],
     ['no versions', host('localhost', "SSLProtocol -all\n\@ECDSA\@"), [qr/AH02231: No SSL protocols available/]],
     ['a command', host('localhost', "SSLOpenSSLConfCmd Curves nosuch\n\@ECDSA\@"), [qr/AH02407: "SSLOpenSSLConfCmd Curves nosuch" failed/]],
     [
@@ -82,9 +83,21 @@ for my $case (
         is $status, 0, "$name: exit status 0" or diag $text;
         like $text, qr/^Syntax OK$/m, '... as httpd says it';
         unlike $text, qr/SSL_CHECK: .* to mend/, '... and nothing is to be mended';
+        unlike $text, qr/SSL_CHECK/, '... nor to be known' unless $note;
         like $text, $note, '... but to be known' if $note;
     }
     unlike $text, qr/panic/, '... nothing panicked';
+}
+
+# Certificates of mod_md are not there in this mode, and it must not be asked for them.
+SKIP: {
+    my $directory = TestHttpd::apxs('LIBEXECDIR');
+    skip 'no mod_md', 2 unless -e "$directory/mod_md.so";
+    my $modules = TestHttpd::load_modules() . join '', map { "LoadModule ${_}_module $directory/mod_$_.so\n" } grep { -e "$directory/mod_$_.so" } qw(watchdog md);
+    my $httpd = TestHttpd->new("MDomain managed.test\n" . host('localhost', '@ECDSA@') . host('managed.test', ''), modules => $modules);
+    my ($status, $text) = $httpd->command('-t', '-DSSL_CHECK');
+    is $status, 0, 'mod_md is loaded: no abort' or diag $text;
+    like $text, qr/SSL_CHECK: certificates of mod_md for managed\.test:\d+ are not looked at/, '... and it is told';
 }
 
 # Keys that are encrypted are opened as at a start.

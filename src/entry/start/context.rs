@@ -17,7 +17,7 @@ use crate::entry::report;
 use crate::entry::vhost::{Policy, Tls};
 use crate::entry::{offered, stapling, trust};
 use crate::httpd::log::{LogTarget, log};
-use crate::httpd::{Level, Server};
+use crate::httpd::{Level, Server, version};
 use crate::ossl::callback::{self, Wanted};
 use crate::ossl::conf_cmd::{self, ApplyError, ValueKind};
 use crate::ossl::ctx::{SessionCacheMode, SslCtx, options};
@@ -154,11 +154,19 @@ pub fn check(
     loader: &mut Loader,
     contexts: &mut Contexts,
 ) -> usize {
-    let Completed { config: declared, .. } = providers::complete(common.pool, site, declared);
-    let terms = contexts.terms(site, &declared, common, loader);
+    // Other modules are not asked for certificates: they have not started, and some are not prepared for it.
+    let terms = contexts.terms(site, declared, common, loader);
     let failures = usize::from(terms.is_err());
+    if terms.is_err() {
+        let (id, place) = (site.id, site.server.defined_at());
+        log!(site.server, Error, "SSL_CHECK: the settings of {id}{place} cannot be used");
+    }
     let terms = terms.ok();
-    if terms.as_ref().is_some_and(|terms| terms.has_own_pair(&declared)) {
+    if terms.as_ref().is_some_and(|terms| terms.has_own_pair(declared)) {
+        return failures;
+    }
+    if declared.certificate_files.is_empty() && version::is_loaded(c"mod_md.c") {
+        log!(site.server, Warn, "SSL_CHECK: certificates of mod_md for {} are not looked at", site.id);
         return failures;
     }
     if declared.certificate_files.is_empty() {
@@ -166,7 +174,7 @@ pub fn check(
         return failures + 1;
     }
     let mut sources = Sources { terms, loader, keys: common.keys };
-    failures + certificates::check(site, &mut sources, &declared)
+    failures + certificates::check(site, &mut sources, declared)
 }
 
 fn no_pair(site: &Site<'_>) -> String {

@@ -75,7 +75,7 @@ fn facts<'f>(certificates: &Certificates, certified: &'f [String], issued: &'f [
         key,
         key_bits,
         weak_digest: matches!(examine::signature_digest(leaf), Some(Nid::MD5 | Nid::SHA1)),
-        self_signed: examine::has_issued(leaf, leaf),
+        self_signed: examine::is_self_signed(leaf),
         issued_the_one_before: issued,
     }
 }
