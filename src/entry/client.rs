@@ -182,7 +182,7 @@ pub fn conclude(state: &ConnState, ssl: &Ssl) -> Option<Outcome> {
         Some(certificate) => Some(certificate_digest(&certificate)?),
     };
     let outcome = verify::conclude(&Completed {
-        policy: policy(state, tls)?,
+        policy: tls.digest,
         terms: tls.verify,
         certificate,
         completed: state.verification.completed.get() || ssl.is_resumed(),

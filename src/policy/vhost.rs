@@ -123,6 +123,14 @@ pub type Terms<'t> = Option<(&'t ServerIdentity, &'t AuthGroup)>;
 #[must_use]
 pub fn allows(policy: SniPolicy, made: Terms<'_>, wanted: Terms<'_>) -> bool {
     let (made, wanted) = match (policy, made, wanted) {
+        // Nobody passes by a certificate that one of the two asks for.
+        (SniPolicy::Insecure, Some(made), Some(wanted))
+            if made.1 != wanted.1
+                && (made.1.verify.mode, wanted.1.verify.mode) != (VerifyClient::None, VerifyClient::None) =>
+        {
+            return false;
+        }
+        (SniPolicy::Insecure, None, Some(wanted)) => return wanted.1.verify.mode == VerifyClient::None,
         (SniPolicy::Insecure, _, _) => return true,
         (SniPolicy::Strict, _, _) | (_, None, _) | (_, _, None) => return false,
         (SniPolicy::Secure | SniPolicy::AuthOnly, Some(made), Some(wanted)) => (made, wanted),
@@ -297,8 +305,9 @@ mod tests {
             let check = |others: &[(ServerIdentity, AuthGroup)], allowed| {
                 for (theirs, their_auth) in others {
                     let theirs = Some((theirs, their_auth));
-                    assert_eq!(allows(policy, ours, theirs), allowed, "{policy:?} {theirs:?}");
-                    assert_eq!(allows(policy, theirs, ours), allowed, "{policy:?} {theirs:?}");
+                    let asks = their_auth.verify.mode != VerifyClient::None;
+                    assert_eq!(allows(policy, ours, theirs), allowed && !asks, "{policy:?} {theirs:?}");
+                    assert_eq!(allows(policy, theirs, ours), allowed && !asks, "{policy:?} {theirs:?}");
                 }
             };
             check(std::slice::from_ref(&same), equal);
