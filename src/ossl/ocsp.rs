@@ -8,7 +8,7 @@ use openssl::hash::MessageDigest;
 use openssl::ocsp::{OcspBasicResponseRef, OcspCertId, OcspFlag, OcspRequest, OcspResponse, OcspStatus};
 use openssl::stack::Stack;
 use openssl::x509::store::X509StoreRef;
-use openssl::x509::{X509, X509Ref};
+use openssl::x509::{X509, X509Ref, X509StoreContextRef};
 use openssl_sys as sys;
 use std::ptr;
 use std::time::Duration;
@@ -225,6 +225,15 @@ fn seconds_until(time: *const sys::ASN1_GENERALIZEDTIME) -> Option<i64> {
     // stands for now.
     let done = unsafe { sys::ASN1_TIME_diff(&raw mut days, &raw mut seconds, ptr::null(), time.cast()) };
     (done == 1).then(|| i64::from(days) * 86_400 + i64::from(seconds))
+}
+
+/// What a chain is verified with.
+#[must_use]
+pub fn store(chain: &X509StoreContextRef) -> Option<&X509StoreRef> {
+    // SAFETY: a borrowed verification is alive.
+    let store = unsafe { ffi::X509_STORE_CTX_get0_store(chain.as_ptr()) };
+    // SAFETY: the verification keeps its store as long as it lives itself.
+    (!store.is_null()).then(|| unsafe { X509StoreRef::from_ptr(store) })
 }
 
 /// The first responder that a certificate names (authority information access).
