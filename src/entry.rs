@@ -16,6 +16,7 @@ pub mod identities;
 pub mod input;
 pub mod lifecycle;
 pub mod module;
+pub mod ocsp;
 pub mod offered;
 pub mod output;
 pub mod report;

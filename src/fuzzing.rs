@@ -10,6 +10,7 @@ mod dialogs;
 mod directives;
 mod handshake;
 mod hello;
+mod ocsp;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ pub use dialogs::{pass_phrase, token_identifier};
 pub use directives::{directive_words, options_line, protocol_line};
 pub use handshake::handshake;
 pub use hello::{alpn_offer, server_name};
+pub use ocsp::{ocsp_http, ocsp_response};
 pub use session::{session_binding, session_der};
 pub use variables::variable_name;
 

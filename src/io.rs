@@ -2,6 +2,7 @@
 //! brigade becomes, how plain HTTP on a TLS port is answered.
 
 pub mod dump;
+pub mod ocsp_http;
 pub mod output;
 pub mod plain_http;
 pub mod state;

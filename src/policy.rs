@@ -1,6 +1,7 @@
 //! Verdicts: who may be served under which vhost's terms, and what a client offers.
 
 pub mod alpn;
+pub mod answers;
 pub mod check;
 pub mod identity;
 pub mod ticket;

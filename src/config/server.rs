@@ -1,6 +1,7 @@
 //! What is configured for a server or virtual host.
 
 use super::certificates;
+use super::ocsp::OcspConfig;
 use super::preset::Preset;
 use super::protocol::Protocols;
 use super::verify::{CrlCheck, VerifyClient};
@@ -58,6 +59,7 @@ pub struct ServerConfig {
     pub openssl_conf_cmds: Vec<ConfCmd>,
     pub srp_verifier_file: Option<PathBuf>,
     pub srp_unknown_user_seed: Option<String>,
+    pub ocsp: OcspConfig,
     pub verify_client: Option<VerifyClient>,
     pub verify_depth: Option<u32>,
     pub ca_certificate_file: Option<PathBuf>,
@@ -99,6 +101,7 @@ impl ServerConfig {
             protocol: own.protocol.or(base.protocol),
             cipher_suite: own.cipher_suite.as_ref().or(base.cipher_suite.as_ref()).cloned(),
             cipher_suite_tls13: own.cipher_suite_tls13.as_ref().or(base.cipher_suite_tls13.as_ref()).cloned(),
+            ocsp: OcspConfig::merge(&base.ocsp, &own.ocsp),
             honor_cipher_order: own.honor_cipher_order.or(base.honor_cipher_order),
             compression: own.compression.or(base.compression),
             insecure_renegotiation: own.insecure_renegotiation.or(base.insecure_renegotiation),

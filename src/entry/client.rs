@@ -5,9 +5,10 @@ use super::connection::ConnState;
 use super::trust::Loaded;
 use super::vhost::Tls;
 use crate::config::verify::{CrlScope, VerifyClient};
-use crate::httpd::Level;
 use crate::httpd::log::{LogTarget, log};
+use crate::httpd::{Conn, Level};
 use crate::ossl::lib::sha256;
+use crate::ossl::ocsp;
 use crate::ossl::session::{Binding, SessionRef};
 use crate::ossl::ssl::{Ssl, SslRef};
 use crate::ossl::verify::{VerifyAnswer, VerifyEnd, VerifyStep, WITHOUT_ALERT, is_timely};
@@ -15,7 +16,7 @@ use crate::ossl::x509;
 use crate::policy::verify::{
     self, CRL_EXPIRED, Completed, Digest, GOOD, Outcome, Shown, Step, StepVerdict, TOO_LONG,
 };
-use openssl::x509::X509Ref;
+use openssl::x509::{X509Ref, X509StoreContextRef};
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
@@ -52,10 +53,9 @@ pub fn step(state: &ConnState, step: &VerifyStep<'_>) -> VerifyAnswer {
     let conn = state.conn();
     let vhost = state.vhost();
     let Some(tls) = &vhost.tls else { return VerifyAnswer { accept: false, error: verify::UNSPECIFIED } };
-    let tail = || step.certificate.map_or(" [certificate: -not available-]".to_owned(), x509::log_tail);
     if conn.logs(Level::Debug) {
         let ((mode, mask), depth) = (tls.verify.crl.describe(), step.depth);
-        let tail = tail();
+        let tail = tail(step.certificate);
         log!(
             conn,
             Debug,
@@ -80,13 +80,7 @@ pub fn step(state: &ConnState, step: &VerifyStep<'_>) -> VerifyAnswer {
             VerifyAnswer { accept: true, error: state.verification.accepted.get() }
         }
         StepVerdict::Refuse => {
-            let text = x509::verify_error(error.into());
-            if conn.logs(Level::Info) {
-                let tail = tail();
-                log!(conn, Info, "AH02276: Certificate Verification: Error ({error}): {text}{tail}");
-            } else {
-                log!(conn, Error, "AH02039: Certificate Verification: Error ({error}): {text}");
-            }
+            say_refused(conn, error, step.certificate);
             refused(if error == CRL_EXPIRED { WITHOUT_ALERT } else { error })
         }
         StepVerdict::RefuseTooLong => {
@@ -101,6 +95,20 @@ pub fn step(state: &ConnState, step: &VerifyStep<'_>) -> VerifyAnswer {
     }
 }
 
+fn tail(certificate: Option<&X509Ref>) -> String {
+    certificate.map_or(" [certificate: -not available-]".to_owned(), x509::log_tail)
+}
+
+fn say_refused(conn: Conn<'_>, error: i32, certificate: Option<&X509Ref>) {
+    let text = x509::verify_error(error.into());
+    if conn.logs(Level::Info) {
+        let tail = tail(certificate);
+        log!(conn, Info, "AH02276: Certificate Verification: Error ({error}): {text}{tail}");
+    } else {
+        log!(conn, Error, "AH02039: Certificate Verification: Error ({error}): {text}");
+    }
+}
+
 /// The library has come to its end. What else has to be known of a chain that
 /// is good so far is asked here.
 pub fn end(state: &ConnState, end: &VerifyEnd<'_>) -> VerifyAnswer {
@@ -109,11 +117,34 @@ pub fn end(state: &ConnState, end: &VerifyEnd<'_>) -> VerifyAnswer {
         let error = if end.error == GOOD { verify::UNSPECIFIED } else { end.error };
         return VerifyAnswer { accept: false, error };
     }
-    state.verification.completed.set(true);
     // Whatever was found afterwards: nobody vouches for the certificate.
     let accepted = state.verification.accepted.get();
     let error = if accepted == GOOD { end.error } else { accepted };
+    if let Err(error) = ask_responders(state, error, end.chain) {
+        return VerifyAnswer { accept: false, error };
+    }
+    state.verification.completed.set(true);
     VerifyAnswer { accept: true, error }
+}
+
+/// Asks OCSP responders about a chain that is good so far. The error is what they object to.
+fn ask_responders(state: &ConnState, error: i32, context: &X509StoreContextRef) -> Result<(), i32> {
+    let vhost = state.vhost();
+    let Some(checker) = vhost.tls.as_ref().and_then(|tls| tls.ocsp.as_ref()) else { return Ok(()) };
+    let conn = state.conn();
+    if verify::is_about_trust(error) {
+        let why = "if issuer has not been verified (optional_no_ca configured)";
+        log!(conn, Error, "AH02038: cannot perform OCSP validation for cert {why}");
+        say_refused(conn, verify::APPLICATION, context.current_cert());
+        return Err(verify::APPLICATION);
+    }
+    let (Some(chain), Some(store)) = (context.chain(), ocsp::store(context)) else {
+        return Err(verify::APPLICATION);
+    };
+    checker.check(conn, vhost.server.get(), chain, store).map_err(|objection| {
+        say_refused(conn, objection.error, Some(objection.certificate));
+        objection.error
+    })
 }
 
 /// The policy in force, with the lists of revoked certificates as they are now.

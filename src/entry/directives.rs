@@ -6,6 +6,7 @@
 mod certificate;
 mod client;
 mod legacy;
+mod ocsp;
 mod policy;
 mod session;
 
@@ -245,6 +246,86 @@ pub static TABLE: &[Directive] = &[
         "the Mutex directive decides",
         c"Lock of the session cache in mod_ssl 2.8, with SSLLegacyDirectives on only ('none', 'default', 'file:/path', 'sem', ...)",
         legacy::mutex,
+    ),
+    row(
+        c"SSLOCSPDefaultResponder",
+        One,
+        Server,
+        "the one that the certificate names",
+        c"OCSP responder for certificates that name none ('http://host[:port]/path')",
+        ocsp::default_responder,
+    ),
+    row(
+        c"SSLOCSPEnable",
+        Raw,
+        Server,
+        "off",
+        c"Which certificates of a client's chain OCSP responders are asked about ('on|leaf|off [no_ocsp_for_cert_ok]')",
+        ocsp::enable,
+    ),
+    row(
+        c"SSLOCSPNoVerify",
+        Flag,
+        Server,
+        "off",
+        c"Whether OCSP responses are believed without a look at their signature ('on', 'off')",
+        ocsp::no_verify,
+    ),
+    row(
+        c"SSLOCSPOverrideResponder",
+        Flag,
+        Server,
+        "off",
+        c"Whether SSLOCSPDefaultResponder is asked about all certificates ('on', 'off')",
+        ocsp::override_responder,
+    ),
+    row(
+        c"SSLOCSPProxyURL",
+        One,
+        Server,
+        "none",
+        c"Proxy by which OCSP responders are reached ('http://host[:port]/')",
+        ocsp::proxy_url,
+    ),
+    row(
+        c"SSLOCSPResponderCertificateFile",
+        One,
+        Server,
+        "none",
+        c"Certificates of OCSP responders that are trusted as they are, PEM file ('/path/to/file')",
+        ocsp::responder_certificate_file,
+    ),
+    row(
+        c"SSLOCSPResponderTimeout",
+        One,
+        Server,
+        "10",
+        c"How long an OCSP responder may take to answer ('N' seconds)",
+        ocsp::responder_timeout,
+    ),
+    row(
+        c"SSLOCSPResponseMaxAge",
+        One,
+        Server,
+        "unlimited",
+        c"How old an OCSP response may be ('N' seconds)",
+        ocsp::response_max_age,
+    ),
+    row(
+        c"SSLOCSPResponseTimeSkew",
+        One,
+        Server,
+        "300",
+        c"How far the clock of an OCSP responder may be wrong ('N' seconds)",
+        ocsp::response_time_skew,
+    ),
+    row(
+        c"SSLOCSPUseRequestNonce",
+        Flag,
+        Server,
+        "on",
+        c"Whether OCSP responses must repeat a random number of the request ('on', 'off')",
+        ocsp::use_request_nonce,
     ),
     row(
         c"SSLOpenSSLConfCmd",

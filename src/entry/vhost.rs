@@ -3,6 +3,7 @@
 
 use super::cache::SessionStore;
 use super::config::ServerConf;
+use super::ocsp::Checker;
 use super::stapling::Staples;
 use super::start::key_log::KeyLog;
 use super::trust::Trust;
@@ -99,6 +100,8 @@ pub struct Policy {
     pub ticket_keys: Option<Arc<TicketKeys>>,
     /// The users of TLS-SRP.
     pub srp: Option<Arc<Verifiers>>,
+    /// The checks of clients' certificates with OCSP responders.
+    pub ocsp: Option<Checker>,
     /// How clients are verified.
     pub verify: Terms,
     /// Whom to believe then.

@@ -108,6 +108,8 @@ targets! {
     credentials: 200;
     directive_words: 1_000;
     handshake: 300;
+    ocsp_http: 2_000;
+    ocsp_response: 1_000;
     options_line: 2_000;
     pass_phrase: 2_000;
     protocol_line: 2_000;

@@ -271,6 +271,9 @@ unsafe extern "C" {
     pub fn SSL_SESSION_get_ticket_lifetime_hint(session: *const SSL_SESSION) -> c_ulong;
     pub fn SSL_SESSION_get0_id_context(session: *const SSL_SESSION, len: *mut c_uint) -> *const c_uchar;
     pub fn SSL_SESSION_get0_peer(session: *mut SSL_SESSION) -> *mut X509;
+    pub fn OCSP_request_add1_nonce(request: *mut o::OCSP_REQUEST, value: *mut c_uchar, len: c_int) -> c_int;
+    pub fn OCSP_check_nonce(request: *mut o::OCSP_REQUEST, response: *mut o::OCSP_BASICRESP) -> c_int;
+    pub fn X509_STORE_CTX_get0_store(ctx: *const o::X509_STORE_CTX) -> *mut o::X509_STORE;
     pub fn UI_create_method(name: *const c_char) -> *mut UiMethod;
     pub fn UI_method_set_reader(method: *mut UiMethod, reader: Option<UiCallback>) -> c_int;
     pub fn UI_method_set_writer(method: *mut UiMethod, writer: Option<UiCallback>) -> c_int;

@@ -7,6 +7,7 @@ mod handshake;
 mod identity;
 mod load;
 mod make;
+mod ocsp;
 mod panics;
 mod pipe;
 mod resumption;

@@ -14,6 +14,10 @@ pub const UNSPECIFIED: i32 = 1;
 pub const NO_CRL: i32 = 3;
 /// `X509_V_ERR_CRL_HAS_EXPIRED`.
 pub const CRL_EXPIRED: i32 = 12;
+/// `X509_V_ERR_CERT_REVOKED`.
+pub const REVOKED: i32 = 23;
+/// `X509_V_ERR_APPLICATION_VERIFICATION`.
+pub const APPLICATION: i32 = 50;
 /// `X509_V_ERR_CERT_CHAIN_TOO_LONG`.
 pub const TOO_LONG: i32 = 22;
 

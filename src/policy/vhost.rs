@@ -2,6 +2,7 @@
 //! another (RFC 9110, section 15.5.20).
 
 use super::verify;
+use crate::config::ocsp::OcspCheck;
 use crate::config::protocol::Protocols;
 use crate::config::server::ConfCmd;
 use crate::config::sni_policy::SniPolicy;
@@ -98,6 +99,12 @@ pub struct AuthGroup {
     pub revocation_lists: Places,
     /// `SSLSRPVerifierFile`.
     pub srp_verifier_file: Option<PathBuf>,
+    /// `SSLOCSPEnable`.
+    pub ocsp: Option<OcspCheck>,
+    /// `SSLOCSPOverrideResponder`.
+    pub ocsp_override_responder: bool,
+    /// `SSLOCSPDefaultResponder`.
+    pub ocsp_default_responder: Option<String>,
     /// OpenSSL's own commands, which can change everything.
     pub conf_cmds: Vec<ConfCmd>,
 }

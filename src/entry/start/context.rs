@@ -9,10 +9,12 @@ use super::{Common, Failed, fatal, ticket};
 use crate::apr::pool::{c_path, c_string};
 use crate::config::cache_spec::CacheSpec;
 use crate::config::cipher::{LIBRARY_DEFAULT, restricted};
+use crate::config::ocsp::{OcspCheck, OcspConfig};
 use crate::config::protocol::Protocols;
 use crate::config::server::ServerConfig;
 use crate::entry::events::EVENTS;
 use crate::entry::identities::Loader;
+use crate::entry::ocsp::Checker;
 use crate::entry::report;
 use crate::entry::vhost::{Policy, Tls};
 use crate::entry::{offered, stapling, trust};
@@ -24,6 +26,7 @@ use crate::ossl::ctx::{SessionCacheMode, SslCtx, options};
 use crate::ossl::error::LibraryError;
 use crate::ossl::identity::Identity;
 use crate::ossl::lib;
+use crate::ossl::load::{self, CertificateError};
 use crate::ossl::srp::{self, OpenError, Verifiers};
 use crate::ossl::ssl::Ssl;
 use crate::policy::vhost::{AuthGroup, Files, Places, ServerIdentity};
@@ -255,6 +258,7 @@ fn make(
     let trust = client::configure(site, &ctx, declared)?;
     let srp = open_verifiers(site, &ctx, declared)?;
     let ticket_keys = ticket::install(site, &ctx, declared, common.ticket_keys.as_ref())?;
+    let ocsp = ocsp_checker(site, &declared.ocsp)?;
     let probe = match Ssl::unconnected(&ctx) {
         Ok(probe) => probe,
         Err(errors) => return site.fail("Unable to create an SSL connection", &errors),
@@ -270,6 +274,7 @@ fn make(
         digest,
         ticket_keys,
         srp,
+        ocsp,
         verify: client::terms(declared),
         trust,
         key_log: common.key_log.clone(),
@@ -362,6 +367,26 @@ fn open_verifiers(
     }
 }
 
+/// `SSLOCSPResponderCertificateFile` is read whether or not there are checks: a mistake in it must not wait.
+fn ocsp_checker(site: &Site<'_>, config: &OcspConfig) -> Result<Option<Checker>, Failed> {
+    let Some(file) = &config.responder_certificate_file else { return Ok(Checker::new(config, Vec::new())) };
+    log!(site.server, Trace1, "Configuring Trusted OCSP certificates");
+    match load::certificates(file) {
+        Ok(trusted) => Ok(Checker::new(config, trusted)),
+        Err(error) => {
+            let message = "Unable to configure OCSP Trusted Certificates";
+            let (shown, errors) = (
+                file.display(),
+                match &error {
+                    CertificateError::Malformed(errors) => &errors[..],
+                    CertificateError::Unreadable(_) => &[],
+                },
+            );
+            site.fail(&format!("{message}: {shown}: {error}"), errors)
+        }
+    }
+}
+
 fn apply_conf_cmds(site: &Site<'_>, ctx: &SslCtx, declared: &ServerConfig) -> Result<(), Failed> {
     let cmds = &declared.openssl_conf_cmds;
     if cmds.is_empty() {
@@ -403,6 +428,10 @@ fn auth_group(declared: &ServerConfig) -> AuthGroup {
         ca_names: pair(&declared.ca_dn_request_file, &declared.ca_dn_request_path),
         revocation_lists: pair(&declared.ca_revocation_file, &declared.ca_revocation_path),
         srp_verifier_file: declared.srp_verifier_file.clone(),
+        // No line is the same as "off".
+        ocsp: declared.ocsp.enable.filter(|check| *check != OcspCheck::default()),
+        ocsp_override_responder: declared.ocsp.override_responder.unwrap_or(false),
+        ocsp_default_responder: declared.ocsp.default_responder.clone(),
         conf_cmds: declared.openssl_conf_cmds.clone(),
     }
 }
@@ -451,6 +480,11 @@ fn digest(declared: &ServerConfig, source: Option<&Source<'_>>, loader: &mut Loa
         }
     }
     add(source.map_or(&[], Source::key));
+    // Whom responders speak for at one server, they may not at another one.
+    add(format!("{:?}", declared.ocsp).as_bytes());
+    for trusted in loader.file_ids(declared.ocsp.responder_certificate_file.as_slice()) {
+        add(trusted.as_bytes());
+    }
     // Who was taken from the file must not come back by a session.
     for users in loader.file_ids(declared.srp_verifier_file.as_slice()) {
         add(users.as_bytes());
