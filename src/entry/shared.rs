@@ -9,6 +9,7 @@ use crate::httpd::{Conn, Request, Server};
 use crate::ossl::srp;
 use crate::ossl::ssl::{Cipher, SslRef};
 use crate::policy::verify::{Outcome, Verified};
+use crate::vars::escape::controls;
 use openssl::x509::X509;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,7 +32,7 @@ pub struct Established {
     pub version: &'static str,
     /// The cipher.
     pub cipher: Option<Cipher>,
-    /// The host name the client asked for, as sent.
+    /// The host name the client asked for, as sent, but for control characters.
     pub server_name: Option<String>,
     /// The id of the session.
     pub session_id: Vec<u8>,
@@ -49,7 +50,6 @@ pub struct Established {
     pub srp_user_info: Option<Vec<u8>>,
     /// What became of the client's certificate.
     pub client: Outcome,
-=======
     /// The client's certificate.
     pub client_certificate: Option<X509>,
     /// What the client sent behind its certificate; a session does not keep it.
@@ -73,7 +73,7 @@ impl Established {
         Self {
             version: ssl.version_name(),
             cipher,
-            server_name: ssl.server_name(),
+            server_name: ssl.server_name().map(controls),
             session_id: session.as_ref().map(|session| session.id().to_vec()).unwrap_or_default(),
             resumed,
             secure_renegotiation: ssl.secure_renegotiation(),
@@ -81,7 +81,6 @@ impl Established {
             certificate: certificate.or_else(|| ssl.certificate()),
             srp_user: logged_in.then(|| srp::user(ssl)).flatten(),
             srp_user_info: logged_in.then(|| srp::user_info(ssl)).flatten(),
-<<<<<<< HEAD
             client,
             client_certificate: ssl.peer_certificate(),
             client_chain: ssl.peer_chain(),
