@@ -5,7 +5,6 @@
 
 use super::certificate;
 use super::value::{of_established, of_version};
-use crate::apr::Table;
 use crate::apr::pool::c_string;
 use crate::config::options::OptionSet;
 use crate::entry::closed;
@@ -53,6 +52,12 @@ fn export<'r>(shared: &'r Shared, request: Request<'r>) {
     let Some(established) = shared.established() else { return };
     let Some(environment) = request.environment() else { return };
     let cache = &established.environment;
+    let set_all = |pairs: &'r Pairs| {
+        environment.set_all_kept(
+            request.pool(),
+            pairs.iter().map(|(name, value)| (name.as_c_str(), value.as_c_str())),
+        );
+    };
     environment.set_kept(c"HTTPS", c"on");
     let server_name = cache.server_name.get_or_init(|| established.server_name.as_deref().map(c_string));
     if let Some(name) = server_name {
@@ -62,26 +67,20 @@ fn export<'r>(shared: &'r Shared, request: Request<'r>) {
     if options.contains(OptionSet::STD_ENV_VARS) {
         let legacy = options.contains(OptionSet::LEGACY_DN_STRING_FORMAT);
         let place = if legacy { &cache.standard_legacy } else { &cache.standard };
-        set_all(environment, place.get_or_init(|| standard(established, legacy)));
+        set_all(place.get_or_init(|| standard(established, legacy)));
         if let Some(days) = of_established(established, DAYS_LEFT, legacy) {
             environment.set(c"SSL_CLIENT_V_REMAIN", &c_string(days));
         }
     }
     if options.contains(OptionSet::EXPORT_CERT_DATA) {
-        set_all(environment, cache.certificates.get_or_init(|| certificates(established)));
+        set_all(cache.certificates.get_or_init(|| certificates(established)));
     }
     if options.contains(OptionSet::COMPAT_ENV_VARS) {
-        set_all(environment, cache.compat.get_or_init(|| compat(established)));
+        set_all(cache.compat.get_or_init(|| compat(established)));
     }
     if let Some(notes) = request.notes() {
         let known = if established.secure_renegotiation { c"1" } else { c"0" };
         notes.set_kept(c"ssl-secure-reneg", known);
-    }
-}
-
-fn set_all<'r>(environment: Table<'r>, pairs: &'r Pairs) {
-    for (name, value) in pairs {
-        environment.set_kept(name, value);
     }
 }
 
