@@ -4,3 +4,4 @@ pub mod compat;
 pub mod escape;
 pub mod name;
 pub mod remain;
+pub mod table;

@@ -218,3 +218,37 @@ fn alt_names(pairs: &mut Pairs, side: &str, certificate: &X509Ref, other: (&str,
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vars::table::{CERTIFICATE, CLIENT, CONNECTION, Export};
+
+    #[test]
+    fn what_the_table_calls_exported_is() {
+        let mut wanted: Vec<String> = [CONNECTION, CLIENT]
+            .into_iter()
+            .flatten()
+            .filter(|row| row.export == Export::Standard)
+            .map(|row| row.name.to_owned())
+            .collect();
+        for (row, client) in CERTIFICATE {
+            if row.name.contains("_n") || row.name.contains("_x") {
+                continue; // of_certificate
+            }
+            for (side, export) in [("SERVER", row.export), ("CLIENT", *client)] {
+                if export == Export::Standard {
+                    wanted.push(format!("SSL_{side}_{}", row.name));
+                }
+            }
+        }
+        let others = ["SSL_VERSION_INTERFACE", "SSL_VERSION_LIBRARY", "SSL_CLIENT_V_REMAIN"];
+        let mut exported: Vec<_> = FIXED.iter().map(|(name, _)| *name).chain(others).collect();
+        wanted.sort();
+        exported.sort_unstable();
+        assert_eq!(exported, wanted);
+        for (name, variable) in FIXED {
+            assert_eq!(name::parse(name.as_bytes()), Some(Variable::Connection(variable)), "{name}");
+        }
+    }
+}
