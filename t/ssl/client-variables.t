@@ -95,6 +95,14 @@ my %looked_up = (
     ssl_client_s_dn               => '',
 );
 
+# What the distribution's module does not have.
+my @additions = qw(SSL_CLIENT_B64CERT SSL_CLIENT_B64CERT_CHAIN_0 SSL_CLIENT_VERIFY_ERRSTR);
+if (!TestHttpd::stock()) {
+    my ($own, $issuer) = map { join '', grep { !/-----/ } split /\n/ } TestHttpd::slurp($alice) =~ /(-----BEGIN.*?END CERTIFICATE-----\n)/gs;
+    @looked_up{@additions} = ($own, $issuer, '');
+}
+else { @looked_up{@additions} = ('') x @additions }
+
 # --- The server -------------------------------------------------------------------------------------------------------
 my @names   = sort(keys %alice, keys %looked_up);
 my $log     = join '|', map { "%{$_}x" } @names;
