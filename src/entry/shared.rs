@@ -10,6 +10,7 @@ use crate::ossl::srp;
 use crate::ossl::ssl::{Cipher, SslRef};
 use crate::policy::verify::{Outcome, Verified};
 use crate::vars::escape::controls;
+use crate::vars::hello::HelloPart;
 use openssl::x509::X509;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,6 +26,31 @@ pub enum ShutdownType {
     /// Send close_notify and wait for the peer's.
     Accurate,
 }
+
+/// What became of the client's certificate. Only OpenSSL's own commands
+/// (`SSLOpenSSLConfCmd`) can ask for one so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientVerified {
+    /// It sent none.
+    Absent,
+    /// OpenSSL found nothing wrong.
+    Good,
+    /// The number of what OpenSSL found wrong (`X509_V_ERR_...`).
+    Bad(i64),
+}
+
+impl ClientVerified {
+    fn of(ssl: &SslRef) -> Self {
+        match (ssl.peer_certificate(), ssl.verify_result()) {
+            (None, _) => Self::Absent,
+            (Some(_), 0) => Self::Good,
+            (Some(_), error) => Self::Bad(error),
+        }
+    }
+}
+
+/// Parts of a ClientHello in hexadecimal; empty without `SSLClientHelloVars`.
+pub type Hello = Vec<(HelloPart, String)>;
 
 /// What the handshake came to. It does not change afterwards.
 pub struct Established {
@@ -54,6 +80,8 @@ pub struct Established {
     pub client_certificate: Option<X509>,
     /// What the client sent behind its certificate; a session does not keep it.
     pub client_chain: Vec<X509>,
+    /// What the ClientHello said.
+    pub hello: Hello,
     /// Variables made of all this, for the environment of requests.
     pub environment: Environment,
 }
@@ -84,6 +112,7 @@ impl Established {
             client,
             client_certificate: ssl.peer_certificate(),
             client_chain: ssl.peer_chain(),
+            hello: Hello::new(),
             environment: Environment::default(),
         }
     }

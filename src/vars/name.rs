@@ -2,6 +2,8 @@
 
 mod kinds;
 
+use super::hello::HelloPart;
+
 pub use kinds::{
     AltName, Attribute, CertificateVariable, ConnectionVariable, IndependentVariable, Party, RequestVariable,
     Side, TimeVariable, Variable, VersionVariable,
@@ -115,6 +117,10 @@ fn connection(rest: &[u8]) -> Option<ConnectionVariable> {
             }
             if let Some(number) = strip(rest, b"CLIENT_B64CERT_CHAIN_") {
                 return long_index(number).filter(|_| !number.is_empty()).map(V::ClientChainBase64);
+            }
+            if let Some(part) = strip(rest, b"CLIENTHELLO_") {
+                let same = |(name, _): &&(&str, HelloPart)| part.eq_ignore_ascii_case(name.as_bytes());
+                return HelloPart::ALL.iter().find(same).map(|(_, part)| V::ClientHello(*part));
             }
             if let Some(suffix) = strip(rest, b"CLIENT_") {
                 return certificate(suffix).map(|variable| V::Certificate(Side::Client, variable));

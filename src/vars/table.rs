@@ -102,6 +102,18 @@ pub const CERTIFICATE: &[(Row, Export)] = &[
     ),
 ];
 
+/// The ClientHello, with `SSLClientHelloVars on`; not in the distribution's module.
+pub const HELLO: &[Row] = &[
+    row("SSL_CLIENTHELLO_VERSION", Never, "the version field: `0303` for TLS 1.3, too"),
+    row("SSL_CLIENTHELLO_CIPHERS", Never, "cipher suites, four digits each"),
+    row("SSL_CLIENTHELLO_EXTENSIONS", Never, "numbers of the extensions, four digits each"),
+    row("SSL_CLIENTHELLO_GROUPS", Never, "groups for the key exchange, four digits each"),
+    row("SSL_CLIENTHELLO_EC_FORMATS", Never, "formats of points, two digits each"),
+    row("SSL_CLIENTHELLO_SIG_ALGOS", Never, "signature algorithms, four digits each"),
+    row("SSL_CLIENTHELLO_ALPN", Never, "protocols, each behind its length"),
+    row("SSL_CLIENTHELLO_VERSIONS", Never, "versions of the extension of TLS 1.3, four digits each"),
+];
+
 /// About the client's certificate alone.
 pub const CLIENT: &[Row] = &[
     row("SSL_CLIENT_VERIFY", Standard, "`NONE`, `SUCCESS` or `FAILED:` and the reason"),
@@ -190,7 +202,7 @@ mod tests {
         let sides = CERTIFICATE.iter().flat_map(|(row, _)| {
             ["SSL_SERVER_", "SSL_CLIENT_"].into_iter().map(|side| format!("{side}{}", row.name))
         });
-        let others = [CONNECTION, CLIENT, OTHERS].into_iter().flatten().map(|row| row.name.to_owned());
+        let others = [CONNECTION, HELLO, CLIENT, OTHERS].into_iter().flatten().map(|row| row.name.to_owned());
         others.chain(sides).collect()
     }
 
@@ -252,6 +264,8 @@ mod tests {
             words.join(", ")
         );
         table(&mut text, "The client's certificate alone", CLIENT);
+        table(&mut text, "The ClientHello", HELLO);
+        text.push_str("\nLower-case hexadecimal, with `SSLClientHelloVars on` for the virtual host. Not in the distribution's module.\n");
         table(&mut text, "Requests and others", OTHERS);
         text.push_str("\n## `%{name}c` in logs\n\n| name | Variable |\n|---|---|\n");
         for (old, new) in LEGACY {

@@ -124,6 +124,9 @@ pub fn of_established(
             return certificate::base64(established.client_chain.get(index as usize)?);
         }
         V::ClientExactAssertion => return x509::exact_assertion(established.client_certificate.as_ref()?),
+        V::ClientHello(part) => {
+            established.hello.iter().find(|(other, _)| *other == part).map(|(_, text)| text.clone())?
+        }
         V::SrpUser => return established.srp_user.clone(),
         V::SrpUserInfo => return established.srp_user_info.clone(),
     };

@@ -1,5 +1,7 @@
 //! What the names stand for.
 
+use crate::vars::hello::HelloPart;
+
 /// Which certificate a variable is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Side {
@@ -134,6 +136,8 @@ pub enum ConnectionVariable {
     SrpUser,
     /// `SSL_SRP_USERINFO`.
     SrpUserInfo,
+    /// `SSL_CLIENTHELLO_...`.
+    ClientHello(HelloPart),
     /// `SSL_CLIENT_CERT_CHAIN_n`.
     ClientChain(u32),
     /// `SSL_CLIENT_CERT_RFC4523_CEA`.
