@@ -2,11 +2,9 @@
 //! a session may be resumed.
 
 use super::connection::ConnState;
+use super::shared::Hello;
 use super::vhost::{Policy, Vhost};
 use super::{challenge, client, report, stapling};
-use super::shared::Hello;
-use super::vhost::{Policy, Tls, Vhost};
-use super::{challenge, report, stapling};
 use crate::apr::Strings;
 use crate::apr::pool::c_string;
 use crate::httpd::conn::wildcard_matches;
@@ -66,6 +64,7 @@ impl ServerEvents for Events {
             select_vhost(state, ssl, hello.server_name());
             if !client::prepare(state, ssl) {
                 return HelloVerdict::Abort(INTERNAL_ERROR);
+            }
             if state.vhost().client_hello_vars {
                 state.hello.replace(parts(hello));
             }
@@ -212,26 +211,6 @@ fn parts(hello: &ClientHello<'_>) -> Hello {
         None => Some(hello.extensions().iter().map(|number| format!("{number:04x}")).collect()),
     };
     HelloPart::ALL.iter().filter_map(|(_, part)| Some((*part, text(*part)?))).collect()
-}
-
-/// What ties a session to the policy it was made under.
-fn binding(tls: &Tls) -> Binding {
-    Binding { policy: tls.digest, client: 0 }
-}
-
-/// Whether a session may be resumed under the policy of `tls`. One without a
-/// binding comes from another implementation that shares the cache; its
-/// session id context has to be enough, as long as clients are not verified.
-/// Sessions of TLS-SRP fit nobody: whoever resumes one can name another user
-/// than the one who has logged in.
-fn fits(tls: &Tls, session: &SessionRef) -> bool {
-    if session.cipher_name().is_some_and(|name| name.starts_with("SRP-")) {
-        return false;
-    }
-    match session.binding() {
-        Some(bound) => bound == binding(tls),
-        None => !tls.auth.verifies_clients(),
-    }
 }
 
 /// Finds the vhost that the client named, once.

@@ -27,28 +27,6 @@ pub enum ShutdownType {
     Accurate,
 }
 
-/// What became of the client's certificate. Only OpenSSL's own commands
-/// (`SSLOpenSSLConfCmd`) can ask for one so far.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ClientVerified {
-    /// It sent none.
-    Absent,
-    /// OpenSSL found nothing wrong.
-    Good,
-    /// The number of what OpenSSL found wrong (`X509_V_ERR_...`).
-    Bad(i64),
-}
-
-impl ClientVerified {
-    fn of(ssl: &SslRef) -> Self {
-        match (ssl.peer_certificate(), ssl.verify_result()) {
-            (None, _) => Self::Absent,
-            (Some(_), 0) => Self::Good,
-            (Some(_), error) => Self::Bad(error),
-        }
-    }
-}
-
 /// Parts of a ClientHello in hexadecimal; empty without `SSLClientHelloVars`.
 pub type Hello = Vec<(HelloPart, String)>;
 
