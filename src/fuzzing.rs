@@ -5,6 +5,7 @@
 //! Each says whether its input was good, so that a corpus can be told from
 //! one that never gets behind the first check.
 
+mod certificates;
 mod credentials;
 mod dialogs;
 mod directives;
@@ -18,6 +19,7 @@ mod variables;
 
 use crate::ossl::error;
 
+pub use certificates::{alternative_names, distinguished_name, extension_list};
 pub use credentials::{certificate_text, credentials};
 pub use dialogs::{pass_phrase, token_identifier};
 pub use directives::{directive_words, options_line, protocol_line};

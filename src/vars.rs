@@ -2,5 +2,7 @@
 
 pub mod compat;
 pub mod escape;
+pub mod hello;
 pub mod name;
 pub mod remain;
+pub mod table;

@@ -1,8 +1,8 @@
 //! Tables: httpd's multimaps of header fields, environment and notes.
 
-use super::pool::text_from;
+use super::pool::{Pool, text_from};
 use crate::sys;
-use std::ffi::CStr;
+use std::ffi::{CStr, c_int};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
@@ -40,6 +40,20 @@ impl<'p> Table<'p> {
     pub fn set_kept(self, key: &'p CStr, value: &'p CStr) {
         // SAFETY: both texts live as long as the table, by their lifetimes.
         unsafe { sys::apr_table_setn(self.raw.as_ptr(), key.as_ptr(), value.as_ptr()) }
+    }
+
+    /// [`set_kept`](Self::set_kept) for all pairs; sorts instead of searching the table for each. `pool` is that of
+    /// the table.
+    pub fn set_all_kept(self, pool: Pool<'p>, pairs: impl ExactSizeIterator<Item = (&'p CStr, &'p CStr)>) {
+        let room = c_int::try_from(pairs.len()).unwrap_or(c_int::MAX);
+        // SAFETY: the pool is alive; APR ends the process when there is no memory, and never gives NULL.
+        let added = unsafe { sys::apr_table_make(pool.as_ptr(), room) };
+        for (key, value) in pairs {
+            // SAFETY: both texts live as long as the pool, by their lifetimes.
+            unsafe { sys::apr_table_addn(added, key.as_ptr(), value.as_ptr()) };
+        }
+        // SAFETY: both tables are alive, and what is in the one lives as long as the other.
+        unsafe { sys::apr_table_overlap(self.raw.as_ptr(), added, sys::APR_OVERLAP_TABLES_SET) };
     }
 
     /// All pairs, in order.

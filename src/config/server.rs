@@ -56,6 +56,7 @@ pub struct ServerConfig {
     pub session_tickets: Option<bool>,
     pub session_ticket_key_file: Option<PathBuf>,
     pub strict_sni_vhost_check: Option<bool>,
+    pub client_hello_vars: Option<bool>,
     pub openssl_conf_cmds: Vec<ConfCmd>,
     pub srp_verifier_file: Option<PathBuf>,
     pub srp_unknown_user_seed: Option<String>,
@@ -112,6 +113,7 @@ impl ServerConfig {
                 .as_ref()
                 .or(base.session_ticket_key_file.as_ref())
                 .cloned(),
+            client_hello_vars: own.client_hello_vars.or(base.client_hello_vars),
             strict_sni_vhost_check: own.strict_sni_vhost_check.or(base.strict_sni_vhost_check),
             openssl_conf_cmds: base.openssl_conf_cmds.iter().chain(&own.openssl_conf_cmds).cloned().collect(),
             srp_verifier_file: own.srp_verifier_file.as_ref().or(base.srp_verifier_file.as_ref()).cloned(),
@@ -149,6 +151,7 @@ impl ServerConfig {
         key.preset = None;
         key.engine = None;
         key.strict_sni_vhost_check = None;
+        key.client_hello_vars = None;
         if !self.has_certificate_commands() {
             key.certificate_files.clear();
             key.certificate_key_files.clear();

@@ -6,7 +6,7 @@
 
 use super::client::Verification;
 use super::module;
-use super::shared::{Shared, ShutdownType};
+use super::shared::{Hello, Shared, ShutdownType};
 use super::vhost::Vhost;
 use super::wire::Wire;
 use crate::apr::{Block, Brigade, Status};
@@ -35,6 +35,8 @@ pub struct ConnState {
     _first: Arc<Vhost>,
     /// Whether the vhost was searched for already, and found.
     pub searched: Cell<Option<bool>>,
+    /// What the ClientHello says, for variables; with `SSLClientHelloVars` only.
+    pub hello: RefCell<Hello>,
     /// The handshake answers a challenge (`acme-tls/1`): nothing follows it.
     pub challenge: Cell<bool>,
     /// The verification of the client.
@@ -75,6 +77,7 @@ impl ConnState {
             _first: Arc::clone(&vhost),
             vhost: RefCell::new(vhost),
             searched: Cell::new(None),
+            hello: RefCell::default(),
             challenge: Cell::new(false),
             verification: Verification::default(),
             plaintext: Cell::new(Some(plaintext)),

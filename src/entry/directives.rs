@@ -181,6 +181,14 @@ pub static TABLE: &[Directive] = &[
         c"Ciphers that may be negotiated, in OpenSSL's notation ('[SSL|TLSv1.3] XXX:...:XXX')",
         policy::cipher_suite,
     ),
+    row(
+        c"SSLClientHelloVars",
+        Flag,
+        Server,
+        "off",
+        c"Whether the SSL_CLIENTHELLO_* variables have values ('on', 'off')",
+        policy::client_hello_vars,
+    ),
     row(c"SSLCompression", Flag, Server, "off", c"Compression inside TLS ('on', 'off')", policy::compression),
     row(
         c"SSLCryptoDevice",

@@ -2,6 +2,7 @@
 //! a session may be resumed.
 
 use super::connection::ConnState;
+use super::shared::Hello;
 use super::vhost::{Policy, Vhost};
 use super::{challenge, client, report, stapling};
 use crate::apr::Strings;
@@ -22,6 +23,7 @@ use crate::ossl::ticket::TicketKeys;
 use crate::ossl::verify::{VerifyAnswer, VerifyEnd, VerifyStep};
 use crate::policy::alpn::{ACME_TLS_1, OfferError, split_offer};
 use crate::policy::verify::UNSPECIFIED;
+use crate::vars::hello::{HelloPart, hex, list};
 use std::ffi::CStr;
 use std::ops::Range;
 use std::ptr::NonNull;
@@ -62,6 +64,9 @@ impl ServerEvents for Events {
             select_vhost(state, ssl, hello.server_name());
             if !client::prepare(state, ssl) {
                 return HelloVerdict::Abort(INTERNAL_ERROR);
+            }
+            if state.vhost().client_hello_vars {
+                state.hello.replace(parts(hello));
             }
             return challenge::take_up(state, ssl, hello);
         }
@@ -195,6 +200,17 @@ impl ServerEvents for Events {
             }
         }
     }
+}
+
+/// What variables show of a ClientHello.
+fn parts(hello: &ClientHello<'_>) -> Hello {
+    let text = |part: HelloPart| match part.extension() {
+        Some((number, length_bytes)) => Some(list(hello.extension(number)?, length_bytes)),
+        None if part == HelloPart::Version => Some(format!("{:04x}", hello.legacy_version())),
+        None if part == HelloPart::Ciphers => Some(hex(hello.ciphers())),
+        None => Some(hello.extensions().iter().map(|number| format!("{number:04x}")).collect()),
+    };
+    HelloPart::ALL.iter().filter_map(|(_, part)| Some((*part, text(*part)?))).collect()
 }
 
 /// Finds the vhost that the client named, once.

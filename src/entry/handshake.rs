@@ -42,7 +42,8 @@ fn established(state: &ConnState, ssl: &Ssl) -> Result<(), Status> {
         abort(state);
         return Err(Status::ECONNABORTED);
     };
-    state.shared.establish(Established::of(ssl, &vhost, client));
+    let hello = state.hello.take();
+    state.shared.establish(Established { hello, ..Established::of(ssl, &vhost, client) });
     if state.challenge.get() || vhost.tls.as_ref().is_some_and(|tls| tls.fallback) {
         state.shared.refuse_requests();
     }

@@ -9,6 +9,8 @@ use crate::httpd::{Conn, Request, Server};
 use crate::ossl::srp;
 use crate::ossl::ssl::{Cipher, SslRef};
 use crate::policy::verify::{Outcome, Verified};
+use crate::vars::escape::controls;
+use crate::vars::hello::HelloPart;
 use openssl::x509::X509;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,13 +27,16 @@ pub enum ShutdownType {
     Accurate,
 }
 
+/// Parts of a ClientHello in hexadecimal; empty without `SSLClientHelloVars`.
+pub type Hello = Vec<(HelloPart, String)>;
+
 /// What the handshake came to. It does not change afterwards.
 pub struct Established {
     /// `TLSv1.3`.
     pub version: &'static str,
     /// The cipher.
     pub cipher: Option<Cipher>,
-    /// The host name the client asked for, as sent.
+    /// The host name the client asked for, as sent, but for control characters.
     pub server_name: Option<String>,
     /// The id of the session.
     pub session_id: Vec<u8>,
@@ -49,6 +54,14 @@ pub struct Established {
     pub srp_user_info: Option<Vec<u8>>,
     /// What became of the client's certificate.
     pub client: Outcome,
+    /// The client's certificate.
+    pub client_certificate: Option<X509>,
+    /// What the client sent behind its certificate; a session does not keep it.
+    pub client_chain: Vec<X509>,
+    /// What the ClientHello said.
+    pub hello: Hello,
+    /// Variables made of all this, for the environment of requests.
+    pub environment: Environment,
 }
 
 impl Established {
@@ -66,7 +79,7 @@ impl Established {
         Self {
             version: ssl.version_name(),
             cipher,
-            server_name: ssl.server_name(),
+            server_name: ssl.server_name().map(controls),
             session_id: session.as_ref().map(|session| session.id().to_vec()).unwrap_or_default(),
             resumed,
             secure_renegotiation: ssl.secure_renegotiation(),
@@ -75,6 +88,10 @@ impl Established {
             srp_user: logged_in.then(|| srp::user(ssl)).flatten(),
             srp_user_info: logged_in.then(|| srp::user_info(ssl)).flatten(),
             client,
+            client_certificate: ssl.peer_certificate(),
+            client_chain: ssl.peer_chain(),
+            hello: Hello::new(),
+            environment: Environment::default(),
         }
     }
 }
@@ -89,8 +106,6 @@ pub struct Shared {
     gone: AtomicBool,
     unavailable: AtomicBool,
     shutdown: OnceLock<ShutdownType>,
-    /// Environment variables that stay the same for the whole connection.
-    pub environment: Environment,
 }
 
 impl Shared {
@@ -104,7 +119,6 @@ impl Shared {
             gone: AtomicBool::new(false),
             unavailable: AtomicBool::new(false),
             shutdown: OnceLock::new(),
-            environment: Environment::default(),
         }
     }
 

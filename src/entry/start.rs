@@ -238,10 +238,12 @@ fn prepare(
         None
     };
     let strict_sni = declared.strict_sni_vhost_check.unwrap_or(false);
+    let client_hello_vars = declared.client_hello_vars.unwrap_or(false);
     Ok(Arc::new(Vhost {
         id,
         server: server.slot(),
         strict_sni,
+        client_hello_vars,
         sni_policy: common.sni_policy,
         legacy: common.legacy,
         tls,

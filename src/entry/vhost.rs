@@ -28,6 +28,8 @@ pub struct Vhost {
     pub server: ServerSlot,
     /// `SSLStrictSNIVHostCheck`.
     pub strict_sni: bool,
+    /// `SSLClientHelloVars`.
+    pub client_hello_vars: bool,
     /// `SSLVHostSNIPolicy`, the same for all.
     pub sni_policy: SniPolicy,
     /// `SSLLegacyDirectives`, the same for all; for `.htaccess` files.

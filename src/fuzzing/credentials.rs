@@ -99,7 +99,7 @@ fn check_fields(certificate: &X509Ref) {
     nothing_queued("log_tail");
 }
 
-fn check_name(name: &X509NameRef) {
+pub(super) fn check_name(name: &X509NameRef) {
     no_controls(&x509::name(name));
     nothing_queued("name");
     let line = x509::name_oneline(name);
@@ -119,7 +119,7 @@ fn check_name(name: &X509NameRef) {
     nothing_queued("components");
 }
 
-fn check_extensions(certificate: &X509Ref) {
+pub(super) fn check_extensions(certificate: &X509Ref) {
     for kind in [AltNameKind::Email, AltNameKind::Dns, AltNameKind::MsUpn, AltNameKind::DnsSrv] {
         x509::alt_names(certificate, kind).iter().flatten().for_each(|value| no_controls(value));
         nothing_queued("alt_names");
@@ -134,7 +134,7 @@ fn check_extensions(certificate: &X509Ref) {
 
 /// No control character comes out (`ASN1_STRFLGS_ESC_CTRL`), and what is written to the access log is plain
 /// text whatever it is.
-fn no_controls(value: &[u8]) {
+pub(super) fn no_controls(value: &[u8]) {
     assert!(!value.iter().any(|byte| *byte < 0x20 || *byte == 0x7f), "{value:?}");
     assert!(log_item(value).bytes().all(|byte| (0x20..0x7f).contains(&byte)));
 }

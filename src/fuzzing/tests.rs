@@ -104,9 +104,12 @@ macro_rules! targets {
 
 targets! {
     alpn_offer: 2_000;
+    alternative_names: 500;
     certificate_text: 400;
     credentials: 200;
     directive_words: 1_000;
+    distinguished_name: 1_000;
+    extension_list: 500;
     handshake: 300;
     ocsp_http: 2_000;
     ocsp_response: 1_000;

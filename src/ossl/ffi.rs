@@ -126,6 +126,11 @@ unsafe extern "C" {
         callback: Option<VerifyEndCallback>,
         arg: *mut c_void,
     );
+    pub fn SSL_client_hello_get1_extensions_present(
+        ssl: *mut SSL,
+        numbers: *mut *mut c_int,
+        count: *mut size_t,
+    ) -> c_int;
     pub fn SSL_up_ref(ssl: *mut SSL) -> c_int;
     pub fn X509_STORE_CTX_get1_issuer(
         issuer: *mut *mut X509,

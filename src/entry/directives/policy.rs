@@ -91,6 +91,12 @@ pub fn strict_sni(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
     Ok(())
 }
 
+/// `SSLClientHelloVars`.
+pub fn client_hello_vars(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
+    line.server.declared.borrow_mut().client_hello_vars = Some(args.is_on());
+    Ok(())
+}
+
 /// `SSLVHostSNIPolicy`.
 pub fn sni_policy(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
     let policy = SniPolicy::parse(&args.text(0)).map_err(|error| error.to_string())?;

@@ -5,6 +5,7 @@ use std::ptr;
 
 use openssl_sys as sys;
 
+use crate::ossl::ffi;
 use crate::ossl::lib::bytes_from;
 use crate::ossl::ssl::SslRef;
 
@@ -55,6 +56,25 @@ impl<'h> ClientHello<'h> {
     pub fn legacy_version(&self) -> u32 {
         // SAFETY: see extension.
         unsafe { sys::SSL_client_hello_get0_legacy_version(self.ssl.as_ptr()) }
+    }
+
+    /// The numbers of the extensions that OpenSSL knows, in their order.
+    #[must_use]
+    pub fn extensions(&self) -> Vec<u16> {
+        let (mut numbers, mut count) = (ptr::null_mut::<c_int>(), 0);
+        // SAFETY: see extension; both are outputs.
+        let found = unsafe {
+            ffi::SSL_client_hello_get1_extensions_present(self.ssl.as_ptr(), &raw mut numbers, &raw mut count)
+        };
+        if found != 1 || numbers.is_null() {
+            return Vec::new();
+        }
+        // SAFETY: OpenSSL has allocated so many numbers.
+        let slice = unsafe { std::slice::from_raw_parts(numbers, count) };
+        let list = slice.iter().filter_map(|number| u16::try_from(*number).ok()).collect();
+        // SAFETY: allocated by OpenSSL for the caller, and not used any more.
+        unsafe { sys::OPENSSL_free(numbers.cast()) };
+        list
     }
 
     /// The session id, which TLS 1.3 clients make up.
