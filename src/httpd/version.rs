@@ -63,6 +63,13 @@ pub fn server_root_relative(path: &CStr) -> String {
     full.flatten().unwrap_or_else(|| path.to_string_lossy().into_owned())
 }
 
+/// Whether a module is loaded, by the name of its record (`mod_md.c`).
+#[must_use]
+pub fn is_loaded(name: &CStr) -> bool {
+    // SAFETY: looks the name up in core's list.
+    !unsafe { sys::ap_find_linked_module(name.as_ptr()) }.is_null()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,11 +80,4 @@ mod tests {
         assert_eq!(library("OpenSSL"), "OpenSSL");
         assert!(server().starts_with("Apache/2.4."));
     }
-}
-
-/// Whether a module is loaded, by the name of its record (`mod_md.c`).
-#[must_use]
-pub fn is_loaded(name: &CStr) -> bool {
-    // SAFETY: looks the name up in core's list.
-    !unsafe { sys::ap_find_linked_module(name.as_ptr()) }.is_null()
 }
