@@ -2,6 +2,7 @@
 
 pub mod alpn;
 pub mod check;
+pub mod credentials;
 pub mod identity;
 pub mod ticket;
 pub mod vhost;

@@ -37,6 +37,12 @@ pub enum ClientVerified {
 }
 
 impl ClientVerified {
+    /// Whether there is a certificate, and all is well with it.
+    #[must_use]
+    pub fn is_verified(&self) -> bool {
+        *self == Self::Good
+    }
+
     fn of(ssl: &SslRef) -> Self {
         match (ssl.peer_certificate(), ssl.verify_result()) {
             (None, _) => Self::Absent,
@@ -70,6 +76,8 @@ pub struct Established {
     pub srp_user_info: Option<Vec<u8>>,
     /// What became of the client's certificate.
     pub client: ClientVerified,
+    /// The client's certificate, verified or not.
+    pub client_certificate: Option<X509>,
 }
 
 impl Established {
@@ -96,6 +104,7 @@ impl Established {
             srp_user: logged_in.then(|| srp::user(ssl)).flatten(),
             srp_user_info: logged_in.then(|| srp::user_info(ssl)).flatten(),
             client: ClientVerified::of(ssl),
+            client_certificate: ssl.peer_certificate(),
         }
     }
 }
