@@ -28,7 +28,7 @@ CustomLog logs/users users
         Require user TLSv1.3
     </Location>
     <Location /other>
-        SSLUserName HTTP_X_USER
+        SSLUserName HTTP_USER_AGENT
         Require valid-user
     </Location>
     <Location /nobody>
@@ -38,7 +38,7 @@ CustomLog logs/users users
         Require user somebody
     </Location>
     <Location /password>
-        SSLUserName HTTP_X_USER
+        SSLUserName HTTP_USER_AGENT
         AuthType Basic
         AuthName test
         AuthUserFile "@ROOT@/users"
@@ -72,16 +72,18 @@ my @versions = TestHttpd::mpm() eq 'prefork' ? '--http1.1' : ('--http1.1', '--ht
 for my $version (@versions) {
     is user("$tls/server",  $version), '200 localhost ClientCert', "$version: of the virtual host";
     is user("$tls/section", $version), '200 TLSv1.3 ClientCert',   "$version: of the section, also to SSLRequire and to Require";
-    is user("$tls/other",   $version, '-H', 'X-User: bob'), '200 bob ClientCert', "$version: a variable that is not about TLS";
+    is user("$tls/other",   $version, '-A', 'bob'), '200 bob ClientCert', "$version: a variable that is not about TLS";
 }
 is user("$tls/section", '--tls-max', '1.2'), 403, 'another value is refused';
-is user("$tls/denied"),  401, 'a user that Require does not name';
+is user("$tls/denied"),  403, 'a user that Require does not name';
 is user("$tls/nobody"),  '200 - -', 'an empty value names nobody';
 like $httpd->error_log, qr/\[ssl:warn\].*AH02227: Failed to set r->user to 'SSL_CLIENT_S_DN_CN'/, '... and the log says so';
-is user("$tls/password", '-H', 'X-User: carol'), '200 carol ClientCert', 'nobody asks for a password when the name suffices';
-is user("$tls/password", '-H', 'X-User: dave'),  401, 'a name that does not suffice: a password is asked for';
-is user("$tls/password", '-H', 'X-User: dave', '--user', 'carol:secret'), '200 carol Basic', '... and counts';
-is user("$tls/password", '-H', 'X-User: dave', '--user', 'alice:secret'), 401, '... but not that of another';
+is user("$tls/password", '-A', 'carol'), '200 carol ClientCert', 'nobody asks for a password when the name suffices';
+is user("$tls/password", '-A', 'dave'), 403, 'a name that does not suffice is refused';
+is user("$tls/password", '-A', 'dave', '--user', 'carol:secret'), 403, '... whatever the password';
+is user("$tls/password", '-A', ''), 401, 'without a name a password is asked for';
+is user("$tls/password", '-A', '', '--user', 'carol:secret'), '200 carol Basic', '... and counts';
+is user("$tls/password", '-A', '', '--user', 'alice:secret'), 401, '... but not that of another';
 is user("$tls/faking"),  '200 - -', 'FakeBasicAuth has users of its own';
 is user("$plain/server"), '200 - -', 'without TLS it names nobody';
 my $logged = $httpd->access_log('users');
