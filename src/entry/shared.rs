@@ -70,6 +70,12 @@ pub struct Established {
     pub srp_user_info: Option<Vec<u8>>,
     /// What became of the client's certificate.
     pub client: ClientVerified,
+    /// The client's certificate.
+    pub client_certificate: Option<X509>,
+    /// What the client sent behind its certificate; a session does not keep it.
+    pub client_chain: Vec<X509>,
+    /// Variables made of all this, for the environment of requests.
+    pub environment: Environment,
 }
 
 impl Established {
@@ -96,6 +102,9 @@ impl Established {
             srp_user: logged_in.then(|| srp::user(ssl)).flatten(),
             srp_user_info: logged_in.then(|| srp::user_info(ssl)).flatten(),
             client: ClientVerified::of(ssl),
+            client_certificate: ssl.peer_certificate(),
+            client_chain: ssl.peer_chain(),
+            environment: Environment::default(),
         }
     }
 }
@@ -110,8 +119,6 @@ pub struct Shared {
     gone: AtomicBool,
     unavailable: AtomicBool,
     shutdown: OnceLock<ShutdownType>,
-    /// Environment variables that stay the same for the whole connection.
-    pub environment: Environment,
 }
 
 impl Shared {
@@ -125,7 +132,6 @@ impl Shared {
             gone: AtomicBool::new(false),
             unavailable: AtomicBool::new(false),
             shutdown: OnceLock::new(),
-            environment: Environment::default(),
         }
     }
 

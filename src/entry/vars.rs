@@ -115,7 +115,8 @@ entry_point! {
 /// `None` when no extension is of that type.
 fn extension_list<'p>(pool: Pool<'p>, conn: Conn<'_>, peer: bool, extension: &CStr) -> Option<Strings<'p>> {
     let established = Shared::of(conn)?.established()?;
-    let certificate = if peer { None } else { established.certificate.as_ref() }?;
+    let certificate =
+        if peer { &established.client_certificate } else { &established.certificate }.as_ref()?;
     let Some(values) = x509::extensions(certificate, extension.to_str().ok()?) else {
         crate::httpd::log::log!(
             conn,

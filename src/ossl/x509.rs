@@ -81,6 +81,15 @@ pub fn serial(certificate: &X509Ref) -> String {
     }
 }
 
+/// Serial number and issuer as the value of a CertificateExactAssertion (RFC 4523, appendix A.1).
+#[must_use]
+pub fn exact_assertion(certificate: &X509Ref) -> Option<Vec<u8>> {
+    let number = certificate.serial_number().to_bn().and_then(|number| number.to_dec_str()).ok()?;
+    let issuer = print_name(certificate.issuer_name(), RFC2253 | ESC_MSB);
+    let start = format!("{{ serialNumber {number}, issuer rdnSequence:\"");
+    Some([start.as_bytes(), &issuer, b"\" }"].concat())
+}
+
 /// A distinguished name in the form of RFC 2253.
 #[must_use]
 pub fn name(name: &X509NameRef) -> Vec<u8> {
