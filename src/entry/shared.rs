@@ -8,6 +8,7 @@ use crate::httpd::server::ServerSlot;
 use crate::httpd::{Conn, Request, Server};
 use crate::ossl::srp;
 use crate::ossl::ssl::{Cipher, SslRef};
+use crate::vars::escape::controls;
 use openssl::x509::X509;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,7 +53,7 @@ pub struct Established {
     pub version: &'static str,
     /// The cipher.
     pub cipher: Option<Cipher>,
-    /// The host name the client asked for, as sent.
+    /// The host name the client asked for, as sent, but for control characters.
     pub server_name: Option<String>,
     /// The id of the session.
     pub session_id: Vec<u8>,
@@ -93,7 +94,7 @@ impl Established {
         Self {
             version: ssl.version_name(),
             cipher,
-            server_name: ssl.server_name(),
+            server_name: ssl.server_name().map(controls),
             session_id: session.as_ref().map(|session| session.id().to_vec()).unwrap_or_default(),
             resumed,
             secure_renegotiation: ssl.secure_renegotiation(),
