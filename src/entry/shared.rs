@@ -8,6 +8,7 @@ use crate::httpd::server::ServerSlot;
 use crate::httpd::{Conn, Request, Server};
 use crate::ossl::srp;
 use crate::ossl::ssl::{Cipher, SslRef};
+use crate::vars::escape::controls;
 use openssl::x509::X509;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -58,7 +59,7 @@ pub struct Established {
     pub version: &'static str,
     /// The cipher.
     pub cipher: Option<Cipher>,
-    /// The host name the client asked for, as sent.
+    /// The host name the client asked for, as sent, but for control characters.
     pub server_name: Option<String>,
     /// The id of the session.
     pub session_id: Vec<u8>,
@@ -78,6 +79,10 @@ pub struct Established {
     pub client: ClientVerified,
     /// The client's certificate, verified or not.
     pub client_certificate: Option<X509>,
+    /// What the client sent behind its certificate; a session does not keep it.
+    pub client_chain: Vec<X509>,
+    /// Variables made of all this, for the environment of requests.
+    pub environment: Environment,
 }
 
 impl Established {
@@ -95,7 +100,7 @@ impl Established {
         Self {
             version: ssl.version_name(),
             cipher,
-            server_name: ssl.server_name(),
+            server_name: ssl.server_name().map(controls),
             session_id: session.as_ref().map(|session| session.id().to_vec()).unwrap_or_default(),
             resumed,
             secure_renegotiation: ssl.secure_renegotiation(),
@@ -105,6 +110,8 @@ impl Established {
             srp_user_info: logged_in.then(|| srp::user_info(ssl)).flatten(),
             client: ClientVerified::of(ssl),
             client_certificate: ssl.peer_certificate(),
+            client_chain: ssl.peer_chain(),
+            environment: Environment::default(),
         }
     }
 }
@@ -119,8 +126,6 @@ pub struct Shared {
     gone: AtomicBool,
     unavailable: AtomicBool,
     shutdown: OnceLock<ShutdownType>,
-    /// Environment variables that stay the same for the whole connection.
-    pub environment: Environment,
 }
 
 impl Shared {
@@ -134,7 +139,6 @@ impl Shared {
             gone: AtomicBool::new(false),
             unavailable: AtomicBool::new(false),
             shutdown: OnceLock::new(),
-            environment: Environment::default(),
         }
     }
 

@@ -11,6 +11,7 @@ use super::closed::{DO_NOT_KNOW, EMPTY, NOTHING};
 use super::shared::Shared;
 use crate::apr::pool::text_from;
 use crate::apr::{Pool, Strings};
+use crate::httpd::log::log;
 use crate::httpd::request::main_server;
 use crate::httpd::{Conn, Request, Server, optional};
 use crate::ossl::x509;
@@ -120,24 +121,24 @@ entry_point! {
 /// `None` when no extension is of that type.
 fn extension_list<'p>(pool: Pool<'p>, conn: Conn<'_>, peer: bool, extension: &CStr) -> Option<Strings<'p>> {
     let established = Shared::of(conn)?.established()?;
-    let certificate = if peer { None } else { established.certificate.as_ref() }?;
+    let certificate =
+        if peer { &established.client_certificate } else { &established.certificate }.as_ref()?;
     let Some(values) = x509::extensions(certificate, extension.to_str().ok()?) else {
-        crate::httpd::log::log!(
-            conn,
-            Debug,
-            "AH01970: could not parse OID '{}'",
-            extension.to_string_lossy()
-        );
+        log!(conn, Debug, "AH01970: could not parse OID '{}'", extension.to_string_lossy());
         return None;
     };
-    if values.is_empty() {
-        return None;
-    }
     let list = Strings::new(pool)?;
-    for value in &values {
-        list.push(pool.text(value));
+    let mut shown = 0;
+    for value in values {
+        let Some(value) = value else {
+            let name = extension.to_string_lossy();
+            log!(conn, Debug, "AH01971: Found an extension '{name}', but failed to create a string from it");
+            continue;
+        };
+        list.push(pool.text(&value));
+        shown += 1;
     }
-    Some(list)
+    (shown > 0).then_some(list)
 }
 
 /// A log item, escaped; NULL is shown as `-`.

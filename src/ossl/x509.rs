@@ -83,6 +83,15 @@ pub fn serial(certificate: &X509Ref) -> String {
     }
 }
 
+/// Serial number and issuer as the value of a CertificateExactAssertion (RFC 4523, appendix A.1).
+#[must_use]
+pub fn exact_assertion(certificate: &X509Ref) -> Option<Vec<u8>> {
+    let number = certificate.serial_number().to_bn().and_then(|number| number.to_dec_str()).ok()?;
+    let issuer = print_name(certificate.issuer_name(), RFC2253 | ESC_MSB);
+    let start = format!("{{ serialNumber {number}, issuer rdnSequence:\"");
+    Some([start.as_bytes(), &issuer, b"\" }"].concat())
+}
+
 /// A distinguished name in the form of RFC 2253.
 #[must_use]
 pub fn name(name: &X509NameRef) -> Vec<u8> {
@@ -329,9 +338,9 @@ pub fn log_tail(certificate: &X509Ref) -> String {
 }
 
 /// The values of all extensions of one type, printed as the library prints
-/// them. `None`: there is no such type.
+/// them; `None` for one that cannot be shown. `None`: there is no such type.
 #[must_use]
-pub fn extensions(certificate: &X509Ref, kind: &str) -> Option<Vec<Vec<u8>>> {
+pub fn extensions(certificate: &X509Ref, kind: &str) -> Option<Vec<Option<Vec<u8>>>> {
     let kind = CString::new(kind).ok()?;
     // SAFETY: a C string; 0 allows names as well as numbers.
     let wanted = unsafe { o::OBJ_txt2obj(kind.as_ptr(), 0) };
@@ -349,7 +358,7 @@ pub fn extensions(certificate: &X509Ref, kind: &str) -> Option<Vec<Vec<u8>>> {
         let object = unsafe { o::X509_EXTENSION_get_object(extension) };
         // SAFETY: both objects are alive.
         if unsafe { o::OBJ_cmp(object, wanted) } == 0 {
-            values.extend(print_extension(extension));
+            values.push(print_extension(extension));
         }
     }
     // SAFETY: made by OBJ_txt2obj just before.
@@ -541,7 +550,10 @@ mod tests {
         assert!(
             log_tail(&certificate).contains("serial: 01 / notbefore: Jan  1 00:00:00 1970 GMT / notafter: ")
         );
-        assert_eq!(extensions(&certificate, "basicConstraints"), Some(vec![b"CA:TRUE, pathlen:3".to_vec()]));
+        assert_eq!(
+            extensions(&certificate, "basicConstraints"),
+            Some(vec![Some(b"CA:TRUE, pathlen:3".to_vec())])
+        );
         assert_eq!(extensions(&certificate, "1.2.3.4"), Some(Vec::new()));
         assert_eq!(extensions(&certificate, "no such thing"), None);
     }

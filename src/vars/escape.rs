@@ -27,9 +27,35 @@ pub fn log_item(bytes: &[u8]) -> String {
     text
 }
 
+/// For values that should have no control characters: each as `\HH`, as in names of certificates.
+#[must_use]
+pub fn controls(text: String) -> String {
+    if !text.bytes().any(|byte| byte.is_ascii_control()) {
+        return text;
+    }
+    let mut escaped = String::with_capacity(text.len() + 2);
+    for character in text.chars() {
+        if character.is_ascii_control() {
+            let _ = write!(escaped, "\\{:02X}", u32::from(character));
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn controls_are_escaped() {
+        for (text, escaped) in
+            [("www.example.test", "www.example.test"), ("é\r\nX: y\x7f", "é\\0D\\0AX: y\\7F")]
+        {
+            assert_eq!(controls(text.to_owned()), escaped);
+        }
+    }
 
     #[test]
     fn only_plain_text_comes_out() {

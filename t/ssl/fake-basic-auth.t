@@ -4,14 +4,14 @@ use strict;
 use warnings FATAL => 'all';
 use Test::More;
 use lib 'lib', 't/lib';
-use ClientCertificate ();
+use ClientCert ();
 use Curl ();
 use MIME::Base64 qw(encode_base64);
 use TestHttpd ();
 
-my $clients = ClientCertificate->new;
-my $asks    = $clients->optional;
-my $auth    = <<'END';
+my $ca   = ClientCert->authority;
+my $asks = "SSLOpenSSLConfCmd VerifyMode Request\nSSLOpenSSLConfCmd VerifyCAFile " . $ca->root;
+my $auth = <<'END';
     AuthType Basic
     AuthName test
     AuthUserFile "@ROOT@/users"
@@ -81,6 +81,7 @@ my %users = (
     '/CN=a\/OU=b'                 => $des,
     '/CN=admin'                   => $des,
     '/CN=J\xC3\xB6rg'             => $des,
+    '/CN=\x00e\x00v\x00e'      => $des,
     'carol'                       => crypt('secret', 'ab'),
 );
 open my $file, '>', "$httpd->{root}/users" or die "users: $!";
@@ -95,11 +96,13 @@ sub user {
     my ($user, $type) = map { $answer->{body} =~ /^$_=(.*)$/m ? $1 : '-' } 'REMOTE_USER', 'AUTH_TYPE';
     return $answer->{status} == 200 ? "200 $user $type" : $answer->{status};
 }
+# Options for curl: a certificate with that subject.
+sub certificate { return ('--cert', $ca->issue(subject => ClientCert::name(@_)), '--key', $ca->key) }
 sub header { return ('-H', 'Authorization: Basic ' . encode_base64($_[0], '')) }
 
-my @alice    = $clients->options('/C=DE/O=Acme/CN=alice');
-my @bob      = $clients->options('/CN=bob');
-my @stranger = $clients->options('/CN=stranger');
+my @alice    = certificate(['C', 'DE'], ['O', 'Acme'], ['CN', 'alice']);
+my @bob      = certificate(['CN', 'bob']);
+my @stranger = certificate(['CN', 'stranger']);
 my @versions = TestHttpd::mpm() eq 'prefork' ? '--http1.1' : ('--http1.1', '--http2');
 for my $version (@versions, '--tls-max=1.2') {
     my @version = split /=/, $version;
@@ -113,13 +116,13 @@ for my $version (@versions, '--tls-max=1.2') {
     is user("$tls/strict", @version, @alice), 403, "$version: StrictRequire refuses before";
 }
 is user("$tls/legacy", @alice), '200 /C=DE/O=Acme/CN=alice Basic', 'SSLUserName is not asked';
-is user("$tls/faked", $clients->options("/CN=J\xc3\xb6rg")), '200 /CN=J\xC3\xB6rg Basic', 'what is not ASCII is written as \xHH';
+is user("$tls/faked", certificate(['CN', "J\xc3\xb6rg"])), '200 /CN=J\xC3\xB6rg Basic', 'what is not ASCII is written as \xHH';
 like $httpd->error_log, qr{\[ssl:info\].*AH02036: Faking HTTP Basic Auth header: "Authorization: Basic \Q@{[encode_base64('/CN=bob:password', '')]}\E"}, 'AH02036';
 like $httpd->access_log('users'), qr{^/faked /C=DE/O=Acme/CN=alice$}m, 'the access log has the user';
 
 # Whoever sends the header himself is refused: with TLS or not, with the option or not.
 for my $case (['TLS', "$tls/faked"], ['TLS without the option', "$tls/plain"], ['plain HTTP', "$plain/plain"], ['plain HTTP with the option', "$plain/faked"],
-    ['TLS with a certificate', "$tls/faked", @alice], ['TLS with the same certificate', "$tls/faked", $clients->options('/CN=admin')]) {
+    ['TLS with a certificate', "$tls/faked", @alice], ['TLS with the same certificate', "$tls/faked", certificate(['CN', 'admin'])]) {
     my ($name, $url, @options) = @$case;
     my $from = length $httpd->error_log;
     is user($url, @options, header('/CN=admin:password')), 403, "$name: a spoof";
@@ -143,12 +146,15 @@ like Curl::get("$tls/faked-open/nothing", @alice)->{body}, qr{^REMOTE_USER=/C=DE
 
 # Subjects that would be other users.
 my $from = length $httpd->error_log;
-is user("$tls/faked", $clients->options('/CN=x:y')), TestHttpd::stock() ? 401 : 403, 'a colon';
+is user("$tls/faked", certificate(['CN', 'x:y'])), TestHttpd::stock() ? 401 : 403, 'a colon';
 like substr($httpd->error_log, $from), qr{\[ssl:error\].*AH10096: Cannot use FakeBasicAuth for username containing a colon: /CN=x:y$}m, '... and the log says so' unless TestHttpd::stock();
-is user("$tls/faked", $clients->options('/CN=x:password')), TestHttpd::stock() ? '200 /CN=x Basic' : 403, 'a password in the subject';
-is user("$tls/faked", $clients->options('/CN=a\/OU=b')), '200 /CN=a\/OU=b Basic', 'a slash inside a name';
-is user("$tls/faked", $clients->options('/CN=a\\\\/OU=b')), TestHttpd::stock() ? '200 /CN=a\/OU=b Basic' : 403, 'a backslash at the end of one: the same text';
-is user("$tls/faked", $clients->options('/CN=J\\\\xC3\\\\xB6rg')), TestHttpd::stock() ? '200 /CN=J\xC3\xB6rg Basic' : 403, 'a name that looks like an escape';
+is user("$tls/faked", certificate(['CN', 'x:password'])), TestHttpd::stock() ? '200 /CN=x Basic' : 403, 'a password in the subject';
+is user("$tls/faked", certificate(['CN', 'a/OU=b'])), '200 /CN=a\/OU=b Basic', 'a slash inside a name';
+is user("$tls/faked", certificate(['CN', 'a\\'], ['OU', 'b'])), TestHttpd::stock() ? '200 /CN=a\/OU=b Basic' : 403, 'a backslash at the end of one: the same text';
+is user("$tls/faked", certificate(['CN', 'J\xC3\xB6rg'])), TestHttpd::stock() ? '200 /CN=J\xC3\xB6rg Basic' : 403, 'a name that looks like an escape';
+is user("$tls/faked", certificate(['CN', "\0e\0v\0e", 'bmp'])), '200 /CN=\x00e\x00v\x00e Basic', 'characters of two bytes';
+is user("$tls/faked", certificate(['CN', "\0e\0v\0e"])), TestHttpd::stock() ? '200 /CN=\x00e\x00v\x00e Basic' : 403, 'bytes that look like them';
+is user("$tls/faked", certificate()), 401, 'no subject at all';
 
 # Require ssl-verify-client.
 for my $version (@versions) {

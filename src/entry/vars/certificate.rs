@@ -30,8 +30,14 @@ pub fn of(certificate: &X509Ref, variable: CertificateVariable, legacy: bool) ->
         V::SignatureAlgorithm => x509::signature_algorithm(certificate),
         V::KeyAlgorithm => x509::key_algorithm(certificate),
         V::Pem => return certificate.to_pem().ok(),
+        V::Base64 => return base64(certificate),
     };
     Some(text.into_bytes())
+}
+
+/// The whole certificate in one line.
+pub fn base64(certificate: &X509Ref) -> Option<Vec<u8>> {
+    Some(openssl::base64::encode_block(&certificate.to_der().ok()?).into_bytes())
 }
 
 /// Subject or issuer.

@@ -17,7 +17,9 @@ use crate::httpd::version;
 use crate::ossl::{lib, x509};
 use crate::sys;
 use crate::vars::compat;
-use crate::vars::name::{self, ATTRIBUTES, CertificateVariable, ConnectionVariable, Party, Side, Variable};
+use crate::vars::name::{
+    self, ATTRIBUTES, AltName, CertificateVariable, ConnectionVariable, Party, Side, Variable,
+};
 use openssl::x509::X509Ref;
 use std::ffi::{CString, c_int};
 use std::sync::OnceLock;
@@ -50,7 +52,7 @@ entry_point! {
 fn export<'r>(shared: &'r Shared, request: Request<'r>) {
     let Some(established) = shared.established() else { return };
     let Some(environment) = request.environment() else { return };
-    let cache = &shared.environment;
+    let cache = &established.environment;
     environment.set_kept(c"HTTPS", c"on");
     let server_name = cache.server_name.get_or_init(|| established.server_name.as_deref().map(c_string));
     if let Some(name) = server_name {
@@ -61,6 +63,9 @@ fn export<'r>(shared: &'r Shared, request: Request<'r>) {
         let legacy = options.contains(OptionSet::LEGACY_DN_STRING_FORMAT);
         let place = if legacy { &cache.standard_legacy } else { &cache.standard };
         set_all(environment, place.get_or_init(|| standard(established, legacy)));
+        if let Some(days) = of_established(established, DAYS_LEFT, legacy) {
+            environment.set(c"SSL_CLIENT_V_REMAIN", &c_string(days));
+        }
     }
     if options.contains(OptionSet::EXPORT_CERT_DATA) {
         set_all(environment, cache.certificates.get_or_init(|| certificates(established)));
@@ -84,9 +89,10 @@ fn set_all<'r>(environment: Table<'r>, pairs: &'r Pairs) {
 fn standard(established: &Established, legacy: bool) -> Pairs {
     let mut pairs = Pairs::new();
     if let Some(certificate) = &established.certificate {
-        names(&mut pairs, "SSL_SERVER_S_DN", certificate, Party::Subject);
-        names(&mut pairs, "SSL_SERVER_I_DN", certificate, Party::Issuer);
-        alt_names(&mut pairs, certificate);
+        of_certificate(&mut pairs, "SSL_SERVER", certificate, ("OTHER_dnsSRV", AltName::DnsSrv));
+    }
+    if let Some(certificate) = &established.client_certificate {
+        of_certificate(&mut pairs, "SSL_CLIENT", certificate, ("OTHER_msUPN", AltName::MsUpn));
     }
     push(&mut pairs, "SSL_VERSION_INTERFACE", Some(version::module().into_bytes()));
     push(&mut pairs, "SSL_VERSION_LIBRARY", Some(version::library(&lib::version_text()).into_bytes()));
@@ -97,11 +103,14 @@ fn standard(established: &Established, legacy: bool) -> Pairs {
 }
 
 /// Exported under one name each.
-const FIXED: [(&str, ConnectionVariable); 20] = {
+const FIXED: [(&str, ConnectionVariable); 29] = {
     use CertificateVariable as C;
     use ConnectionVariable as V;
     const fn server(variable: CertificateVariable) -> ConnectionVariable {
         V::Certificate(Side::Server, variable)
+    }
+    const fn client(variable: CertificateVariable) -> ConnectionVariable {
+        V::Certificate(Side::Client, variable)
     }
     [
         ("SSL_PROTOCOL", V::Protocol),
@@ -112,6 +121,15 @@ const FIXED: [(&str, ConnectionVariable); 20] = {
         ("SSL_CIPHER_USEKEYSIZE", V::CipherUsedBits),
         ("SSL_CIPHER_ALGKEYSIZE", V::CipherAlgorithmBits),
         ("SSL_CLIENT_VERIFY", V::ClientVerify),
+        ("SSL_CLIENT_M_VERSION", client(C::Version)),
+        ("SSL_CLIENT_M_SERIAL", client(C::Serial)),
+        ("SSL_CLIENT_V_START", client(C::NotBefore)),
+        ("SSL_CLIENT_V_END", client(C::NotAfter)),
+        ("SSL_CLIENT_S_DN", client(C::Dn(Party::Subject))),
+        ("SSL_CLIENT_I_DN", client(C::Dn(Party::Issuer))),
+        ("SSL_CLIENT_A_KEY", client(C::KeyAlgorithm)),
+        ("SSL_CLIENT_A_SIG", client(C::SignatureAlgorithm)),
+        ("SSL_CLIENT_CERT_RFC4523_CEA", V::ClientExactAssertion),
         ("SSL_SERVER_M_VERSION", server(C::Version)),
         ("SSL_SERVER_M_SERIAL", server(C::Serial)),
         ("SSL_SERVER_V_START", server(C::NotBefore)),
@@ -127,13 +145,21 @@ const FIXED: [(&str, ConnectionVariable); 20] = {
     ]
 };
 
+/// Exported too; but it changes while a connection lasts.
+const DAYS_LEFT: ConnectionVariable =
+    ConnectionVariable::Certificate(Side::Client, CertificateVariable::DaysLeft);
+
 /// What `SSLOptions +ExportCertData` exports. The client's is set even when
 /// there is none: scripts test for the empty string.
 fn certificates(established: &Established) -> Pairs {
     let mut pairs = Pairs::new();
     let pem = established.certificate.as_ref().and_then(|certificate| certificate.to_pem().ok());
     pairs.push((c_string("SSL_SERVER_CERT"), c_string(pem.unwrap_or_default())));
-    pairs.push((c_string("SSL_CLIENT_CERT"), CString::default()));
+    let pem = established.client_certificate.as_ref().and_then(|certificate| certificate.to_pem().ok());
+    pairs.push((c_string("SSL_CLIENT_CERT"), c_string(pem.unwrap_or_default())));
+    for (index, certificate) in established.client_chain.iter().enumerate() {
+        push(&mut pairs, &format!("SSL_CLIENT_CERT_CHAIN_{index}"), certificate.to_pem().ok());
+    }
     pairs
 }
 
@@ -160,6 +186,13 @@ fn push(pairs: &mut Pairs, name: &str, value: Option<Vec<u8>>) {
     }
 }
 
+/// What there may be several of in a certificate.
+fn of_certificate(pairs: &mut Pairs, side: &str, certificate: &X509Ref, other: (&str, AltName)) {
+    names(pairs, &format!("{side}_S_DN"), certificate, Party::Subject);
+    names(pairs, &format!("{side}_I_DN"), certificate, Party::Issuer);
+    alt_names(pairs, side, certificate, other);
+}
+
 /// The parts of a name in its order, the first of each type without a number.
 /// Empty ones are there, too: their place is counted.
 fn names(pairs: &mut Pairs, prefix: &str, certificate: &X509Ref, party: Party) {
@@ -176,15 +209,13 @@ fn names(pairs: &mut Pairs, prefix: &str, certificate: &X509Ref, party: Party) {
     }
 }
 
-/// The alternative names of a server's certificate.
-fn alt_names(pairs: &mut Pairs, certificate: &X509Ref) {
-    use crate::vars::name::AltName;
-    for (word, kind) in [("Email", AltName::Email), ("DNS", AltName::Dns), ("OTHER_dnsSRV", AltName::DnsSrv)]
-    {
+/// The alternative names of a certificate: of mail, of hosts, and of one `other` kind.
+fn alt_names(pairs: &mut Pairs, side: &str, certificate: &X509Ref, other: (&str, AltName)) {
+    for (word, kind) in [("Email", AltName::Email), ("DNS", AltName::Dns), other] {
         let values = x509::alt_names(certificate, certificate::alt_name(kind)).into_iter().flatten();
         let values = values.filter(|value| !value.is_empty());
         for (index, value) in values.enumerate() {
-            push(pairs, &format!("SSL_SERVER_SAN_{word}_{index}"), Some(value));
+            push(pairs, &format!("{side}_SAN_{word}_{index}"), Some(value));
         }
     }
 }

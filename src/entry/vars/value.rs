@@ -106,7 +106,18 @@ pub fn of_established(
         V::Certificate(Side::Server, variable) => {
             return certificate::of(established.certificate.as_ref()?, variable, legacy);
         }
-        V::Certificate(Side::Client, _) | V::ClientChain(_) | V::ClientExactAssertion => return None,
+        V::ClientVerifyError => match &established.client {
+            ClientVerified::Absent | ClientVerified::Good => return None,
+            ClientVerified::Bad(error) => x509::verify_error(*error),
+        },
+        V::Certificate(Side::Client, variable) => {
+            return certificate::of(established.client_certificate.as_ref()?, variable, legacy);
+        }
+        V::ClientChain(index) => return established.client_chain.get(index as usize)?.to_pem().ok(),
+        V::ClientChainBase64(index) => {
+            return certificate::base64(established.client_chain.get(index as usize)?);
+        }
+        V::ClientExactAssertion => return x509::exact_assertion(established.client_certificate.as_ref()?),
         V::SrpUser => return established.srp_user.clone(),
         V::SrpUserInfo => return established.srp_user_info.clone(),
     };
