@@ -34,7 +34,6 @@ pub const PER_CONFIGURATION: c_int = sys::AP_AUTH_INTERNAL_PER_CONF as c_int;
 /// Makes a provider known (`ap_register_auth_provider`), in the register_hooks
 /// callback. A subrequest or internal redirect that the same configuration
 /// applies to does not ask it again.
-#[must_use]
 pub fn register(pool: Pool<'_>, name: &CStr, provider: &'static Provider) -> Status {
     let (group, version) = (sys::AUTHZ_PROVIDER_GROUP, sys::AUTHZ_PROVIDER_VERSION);
     let record = std::ptr::from_ref(&provider.0).cast();

@@ -8,6 +8,7 @@ use ClientCert ();
 use Curl ();
 use MIME::Base64 qw(encode_base64);
 use TestHttpd ();
+use TlsClient ();
 
 my $ca   = ClientCert->authority;
 my $asks = "SSLOpenSSLConfCmd VerifyMode Request\nSSLOpenSSLConfCmd VerifyCAFile " . $ca->root;
@@ -54,7 +55,7 @@ RewriteEngine on
     $auth
 </Location>
 END
-my $httpd = TestHttpd->new(TestHttpd::load_also(qw(auth_basic authn_core authn_file authz_user authz_host access_compat)) . <<"END", log_level => 'info ssl:debug');
+my $httpd = TestHttpd->new(TestHttpd::load_also(qw(auth_basic authn_core authn_file authz_user authz_host access_compat proxy proxy_http)) . <<"END");
 Protocols h2 http/1.1
 LogFormat "%U %u" users
 CustomLog logs/users users
@@ -69,6 +70,13 @@ SSLSessionCache shmcb
 <VirtualHost *:\@PORT2@>
     ServerName localhost
     $sections
+</VirtualHost>
+<VirtualHost *:\@PORT3@>
+    ServerName localhost
+    ProxyRequests on
+    <Proxy *>
+        $auth
+    </Proxy>
 </VirtualHost>
 END
 
@@ -144,6 +152,11 @@ for my $url ("$tls/open/nothing", "$plain/open/nothing") {
 }
 like Curl::get("$tls/faked-open/nothing", @alice)->{body}, qr{^REMOTE_USER=/C=DE/O=Acme/CN=alice$}m, 'a faked user stays in an error page';
 
+# The header that a forward proxy reads.
+my @proxy = ('--proxy', 'http://localhost:' . $httpd->port(3), '--noproxy', '');
+is Curl::status("$plain/1.bin", @proxy, '--proxy-user', 'carol:secret'), 200, 'through a forward proxy with a password';
+is Curl::status("$plain/1.bin", @proxy, '--proxy-user', '/CN=admin:password'), TestHttpd::stock() ? 200 : 403, '... and a spoof';
+
 # Subjects that would be other users.
 my $from = length $httpd->error_log;
 is user("$tls/faked", certificate(['CN', 'x:y'])), TestHttpd::stock() ? 401 : 403, 'a colon';
@@ -155,6 +168,18 @@ is user("$tls/faked", certificate(['CN', 'J\xC3\xB6rg'])), TestHttpd::stock() ? 
 is user("$tls/faked", certificate(['CN', "\0e\0v\0e", 'bmp'])), '200 /CN=\x00e\x00v\x00e Basic', 'characters of two bytes';
 is user("$tls/faked", certificate(['CN', "\0e\0v\0e"])), TestHttpd::stock() ? '200 /CN=\x00e\x00v\x00e Basic' : 403, 'bytes that look like them';
 is user("$tls/faked", certificate()), 401, 'no subject at all';
+
+# A resumed session knows the certificate.
+for my $version ('1.2', '1.3') {
+    my %option = (port => $httpd->port, sni => 'localhost', version => $version);
+    my $file   = $ca->issue(subject => ClientCert::name(['CN', 'bob']));
+    my $first  = TlsClient->new(%option, cert => $file, key => $ca->key)->handshake;
+    like $first->get('/faked')->{body}, qr{^REMOTE_USER=/CN=bob$}m, "TLS $version: the first connection";
+    my $second = TlsClient->new(%option, session => $first->session)->handshake;
+    ok $second->reused, "TLS $version: the second resumes its session";
+    like $second->get('/faked')->{body}, qr{^REMOTE_USER=/CN=bob$}m, '... and has the user';
+    is $second->get('/verified')->{status}, 200, '... and a verified certificate';
+}
 
 # Require ssl-verify-client.
 for my $version (@versions) {

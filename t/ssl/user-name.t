@@ -3,10 +3,13 @@ use strict;
 use warnings FATAL => 'all';
 use Test::More;
 use lib 'lib', 't/lib';
+use ClientCert ();
 use Curl ();
 use TestHttpd ();
 
-my $httpd = TestHttpd->new(TestHttpd::load_also(qw(auth_basic authn_core authn_file authz_user)) . <<'END');
+my $ca    = ClientCert->authority;
+my $root  = $ca->root;
+my $httpd = TestHttpd->new(TestHttpd::load_also(qw(auth_basic authn_core authn_file authz_user)) . <<'END' =~ s/ROOT_FILE/$root/r);
 Protocols h2 http/1.1
 LogFormat "%U %u" users
 CustomLog logs/users users
@@ -14,6 +17,8 @@ CustomLog logs/users users
     ServerName localhost
     SSLEngine on
     @ECDSA@
+    SSLOpenSSLConfCmd VerifyMode Request
+    SSLOpenSSLConfCmd VerifyCAFile ROOT_FILE
     SSLUserName SSL_TLS_SNI
     ScriptAlias /server "@CGI@/env"
     ScriptAlias /section "@CGI@/env"
@@ -30,6 +35,11 @@ CustomLog logs/users users
     <Location /other>
         SSLUserName HTTP_USER_AGENT
         Require valid-user
+    </Location>
+    ScriptAlias /client "@CGI@/env"
+    <Location /client>
+        SSLUserName SSL_CLIENT_S_DN_CN
+        Require user dave
     </Location>
     <Location /nobody>
         SSLUserName SSL_CLIENT_S_DN_CN
@@ -74,6 +84,13 @@ for my $version (@versions) {
     is user("$tls/section", $version), '200 TLSv1.3 ClientCert',   "$version: of the section, also to SSLRequire and to Require";
     is user("$tls/other",   $version, '-A', 'bob'), '200 bob ClientCert', "$version: a variable that is not about TLS";
 }
+sub certificate { return ('--cert', $ca->issue(subject => ClientCert::name(@_)), '--key', $ca->key) }
+for my $version (@versions) {
+    is user("$tls/client", $version, certificate(['O', 'x'], ['CN', 'dave'], ['CN', 'erin'])), '200 dave ClientCert', "$version: the name in a certificate";
+    is user("$tls/client", $version, certificate(['CN', 'erin'], ['CN', 'dave'])), 403, "$version: another one";
+    is user("$tls/client", $version), 500, "$version: no certificate, and httpd has no AuthType to ask by";
+}
+is user("$tls/nobody", certificate(['CN', "a\nb\0c"])), '200 a\0Ab\00c ClientCert', 'bytes that are no characters';
 is user("$tls/section", '--tls-max', '1.2'), 403, 'another value is refused';
 is user("$tls/denied"),  403, 'a user that Require does not name';
 is user("$tls/nobody"),  '200 - -', 'an empty value names nobody';

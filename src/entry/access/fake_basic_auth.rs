@@ -12,7 +12,7 @@ use crate::httpd::hook::answer;
 use crate::httpd::log::log;
 use crate::httpd::request::TextField;
 use crate::ossl::x509;
-use crate::policy::credentials;
+use crate::policy::credentials::{self, NoUser};
 use crate::sys;
 use std::ffi::c_int;
 
@@ -80,6 +80,8 @@ fn fake(request: Request<'_>, subject: &Subject) -> c_int {
             log!(request, Info, "AH02036: Faking HTTP Basic Auth header: \"Authorization: {header}\"");
             answer::DECLINED
         }
+        // Such a certificate is nobody, but its owner may have a password.
+        Err(NoUser::Empty) => answer::DECLINED,
         Err(reason) => {
             let subject = String::from_utf8_lossy(&subject.text);
             log!(request, Error, "{reason}: {subject}");
