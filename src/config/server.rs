@@ -127,13 +127,17 @@ impl ServerConfig {
         key
     }
 
-    /// Whether `SSLOpenSSLConfCmd` loads certificates or keys.
+    /// Whether `SSLOpenSSLConfCmd` loads certificates or keys, or something that
+    /// goes with them: the certificates must be in the context when it is carried
+    /// out. So they must when it raises the level that keys have to meet, which
+    /// does not concern certificates that are there already.
     #[must_use]
     pub fn has_certificate_commands(&self) -> bool {
-        let loads = |cmd: &ConfCmd| {
-            ["Certificate", "PrivateKey"].iter().any(|name| cmd.name.eq_ignore_ascii_case(name))
-        };
-        self.openssl_conf_cmds.iter().any(loads)
+        self.openssl_conf_cmds.iter().any(|cmd| {
+            let is = |name: &str| cmd.name.eq_ignore_ascii_case(name);
+            ["Certificate", "PrivateKey", "ServerInfoFile"].into_iter().any(is)
+                || (is("CipherString") && cmd.value.to_ascii_uppercase().contains("SECLEVEL"))
+        })
     }
 
     /// Whether TLS is on: by `SSLEngine`, or without such a line because the

@@ -34,6 +34,10 @@ pub fn take_up(state: &ConnState, ssl: &SslRef, hello: &ClientHello<'_>) -> Hell
     if state.challenge.get() || !is_challenge(state, hello) {
         return HelloVerdict::Continue;
     }
+    if !state.phase().is_shaking_hands() {
+        // A renegotiation: the connection speaks another protocol already.
+        return HelloVerdict::Abort(NO_APPLICATION_PROTOCOL);
+    }
     state.challenge.set(true);
     let answered = if events::switch(state, ACME_TLS_1) {
         answer(state, ssl, hello.server_name())

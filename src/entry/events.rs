@@ -186,7 +186,12 @@ fn binding(tls: &Tls) -> Binding {
 /// Whether a session may be resumed under the policy of `tls`. One without a
 /// binding comes from another implementation that shares the cache; its
 /// session id context has to be enough, as long as clients are not verified.
+/// Sessions of TLS-SRP fit nobody: whoever resumes one can name another user
+/// than the one who has logged in.
 fn fits(tls: &Tls, session: &SessionRef) -> bool {
+    if session.cipher_name().is_some_and(|name| name.starts_with("SRP-")) {
+        return false;
+    }
     match session.binding() {
         Some(bound) => bound == binding(tls),
         None => !tls.auth.verifies_clients(),
@@ -272,7 +277,7 @@ fn apply(state: &ConnState, ssl: &SslRef, vhost: &Arc<Vhost>) {
         }
         ssl.take_verification(&tls.ctx);
         ssl.set_options(tls.ctx.options());
-        if let Some((min, max)) = tls.protocols {
+        if let Some(&(min, max)) = tls.protocols.get() {
             ssl.set_protocol_range(min, max);
         }
     }

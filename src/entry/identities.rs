@@ -337,7 +337,8 @@ impl Loader {
         ids
     }
 
-    fn file_id(&mut self, file: &Path) -> FileId {
+    /// What is in a file, for digests.
+    pub fn file_id(&mut self, file: &Path) -> FileId {
         let id =
             |digest: Option<Digest>| digest.map_or_else(|| FileId::Name(file.to_owned()), FileId::Contents);
         if let Some(certificates) = self.certificates.get(file) {
@@ -352,6 +353,15 @@ impl Loader {
         let id = id(load::read_secret(file).ok().and_then(|contents| sha256(&contents)));
         self.ids.insert(file.to_owned(), id.clone());
         id
+    }
+
+    /// What is in the files of a folder, by their names; folders in it do not count.
+    pub fn folder_ids(&mut self, folder: &Path) -> Vec<(PathBuf, FileId)> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut files: Vec<PathBuf> =
+            entries.map(|entry| entry.path()).filter(|path| path.is_file()).collect();
+        files.sort_unstable();
+        files.into_iter().map(|file| (file.clone(), self.file_id(&file))).collect()
     }
 
     /// Puts an identity together. `common` is the chain that replaces the

@@ -90,7 +90,7 @@ pub struct Policy {
     pub own_identities: OnceLock<Vec<Arc<Identity>>>,
     /// The protocol versions, when the configuration names them: only then do
     /// they replace those of the first vhost of the address.
-    pub protocols: Option<(i32, i32)>,
+    pub protocols: OnceLock<(i32, i32)>,
     /// Digest of all that decides a handshake here.
     pub digest: [u8; 32],
     /// The keys of tickets, when they are not the library's own.

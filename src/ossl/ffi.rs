@@ -145,6 +145,7 @@ unsafe extern "C" {
         len: *mut size_t,
     ) -> c_int;
     pub fn SSL_SESSION_set_timeout(session: *mut SSL_SESSION, seconds: c_long) -> c_long;
+    pub fn SSL_SESSION_get0_cipher(session: *const SSL_SESSION) -> *const o::SSL_CIPHER;
     pub fn SSL_SESSION_get_compress_id(session: *const SSL_SESSION) -> c_uint;
     pub fn SSL_CTX_get_ciphers(ctx: *const SSL_CTX) -> *mut c_void;
     pub fn SSL_COMP_get_compression_methods() -> *mut c_void;

@@ -10,6 +10,7 @@ use openssl_sys as sys;
 use zeroize::Zeroizing;
 
 use super::ctx::identity::owned_cert;
+use super::ctx::static_str;
 use super::error::{self, LibraryError};
 use super::ffi;
 use super::lib::bytes_from;
@@ -128,6 +129,20 @@ impl SessionRef {
         let id = unsafe { sys::SSL_SESSION_get_id(self.as_ptr(), &mut length) };
         // SAFETY: as above; an id is never replaced while others look at the session.
         unsafe { bytes_from(id, length as usize) }
+    }
+
+    /// The name of its cipher, if it has one already.
+    #[must_use]
+    pub fn cipher_name(&self) -> Option<&'static str> {
+        // SAFETY: see to_der. Ciphers are static records of the library.
+        let cipher = unsafe { ffi::SSL_SESSION_get0_cipher(self.as_ptr()) };
+        if cipher.is_null() {
+            return None;
+        }
+        // SAFETY: as above.
+        let name = unsafe { sys::SSL_CIPHER_get_name(cipher) };
+        // SAFETY: the names are string constants of the library.
+        unsafe { static_str(name) }
     }
 
     /// The session-id context it belongs to.

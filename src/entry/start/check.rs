@@ -39,6 +39,7 @@ pub fn run(pool: Pool<'_>, main: Server<'_>) -> usize {
     for server in main.iter() {
         let Some(conf) = ServerConf::of(server) else { continue };
         let declared = conf.declared.borrow();
+        let declared = declared.complete();
         let protocol = server.protocol().unwrap_or_default().to_string_lossy();
         if declared.is_enabled(&protocol) {
             let id = vhost_id(&server.hostname().to_string_lossy(), server.port(), true);

@@ -18,7 +18,7 @@ use crate::entry::{offered, stapling};
 use crate::httpd::log::{LogTarget, log};
 use crate::httpd::{Level, Server};
 use crate::ossl::callback::{self, Wanted};
-use crate::ossl::conf_cmd::{self, ApplyError};
+use crate::ossl::conf_cmd::{self, ApplyError, ValueKind};
 use crate::ossl::ctx::{SessionCacheMode, SslCtx, options};
 use crate::ossl::error::LibraryError;
 use crate::ossl::identity::Identity;
@@ -29,6 +29,7 @@ use crate::policy::vhost::{AuthGroup, Files, ServerIdentity};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ffi::CString;
+use std::path::Path;
 use std::ptr::NonNull;
 use std::sync::{Arc, OnceLock};
 
@@ -70,7 +71,7 @@ impl Site<'_> {
 
 /// The contexts of one pass over the configuration.
 #[derive(Default)]
-pub struct Contexts(HashMap<(ServerConfig, Vec<u8>, bool, Option<String>), Terms>);
+pub struct Contexts(HashMap<(ServerConfig, Vec<u8>, bool, Option<usize>), Terms>);
 
 /// A context in the making, or made.
 pub struct Terms {
@@ -102,13 +103,15 @@ impl Terms {
     /// Puts the identities of the first server into the context: its
     /// connections have them from the start.
     fn adopt(&self, site: &Site<'_>, identities: &[Arc<Identity>]) -> Result<(), Failed> {
-        if self.policy.own_identities.set(identities.to_vec()).is_ok() {
-            for identity in identities {
-                if let Err(errors) = self.policy.ctx.add_identity(identity) {
-                    return site.fail("Unable to put a certificate into the SSL context", &errors);
-                }
+        if self.policy.own_identities.get().is_some() {
+            return Ok(());
+        }
+        for identity in identities {
+            if let Err(errors) = self.policy.ctx.add_identity(identity) {
+                return site.fail(&format!("Unable to use a certificate of {}", site.id), &errors);
             }
         }
+        let _ = self.policy.own_identities.set(identities.to_vec());
         Ok(())
     }
 }
@@ -124,7 +127,7 @@ impl Contexts {
     ) -> Result<&mut Terms, Failed> {
         let states = site.server.logs(Level::Debug);
         // Whatever another module does to a context is meant for one server.
-        let alone = offered::wants_contexts().then(|| site.id.to_owned());
+        let alone = offered::wants_contexts().then(|| site.server.as_ptr().addr());
         let source = parameters::find(loader, declared);
         let parameters = source.as_ref().map_or(Vec::new(), |source| source.key().to_vec());
         let terms = match self.0.entry((declared.context_key(), parameters, states, alone)) {
@@ -256,7 +259,7 @@ fn make(
         ctx,
         made_for: site.id.to_owned(),
         own_identities: OnceLock::new(),
-        protocols: declared.protocol.map(|_| (min, max)),
+        protocols: OnceLock::new(),
         digest,
         ticket_keys,
         srp,
@@ -273,6 +276,11 @@ fn make(
         terms.adopt(site, &identities)?;
     }
     apply_conf_cmds(site, &terms.policy.ctx, declared)?;
+    // Commands can name versions, too.
+    let range = terms.policy.ctx.protocol_range();
+    if declared.protocol.is_some() || range != (min, max) {
+        let _ = terms.policy.protocols.set(range);
+    }
     Ok(terms)
 }
 
@@ -406,6 +414,17 @@ fn digest(declared: &ServerConfig, source: Option<&Source<'_>>, loader: &mut Loa
     for cmd in &declared.openssl_conf_cmds {
         add(cmd.name.to_ascii_lowercase().as_bytes());
         add(cmd.value.as_bytes());
+        // Whom a file lets in is decided by what is in it: nobody comes back by a session.
+        match conf_cmd::value_kind(&c_string(&cmd.name)) {
+            Some(ValueKind::File) => add(loader.file_id(Path::new(&cmd.value)).as_bytes()),
+            Some(ValueKind::Dir) => {
+                for (name, contents) in loader.folder_ids(Path::new(&cmd.value)) {
+                    add(name.as_os_str().as_encoded_bytes());
+                    add(contents.as_bytes());
+                }
+            }
+            Some(ValueKind::Text) | None => {}
+        }
     }
     add(source.map_or(&[], Source::key));
     // Who was taken from the file must not come back by a session.

@@ -1,5 +1,6 @@
 //! Pass-phrase dialogs: `SSLPassPhraseDialog` at work.
 
+mod answer;
 mod child;
 mod signals;
 mod terminal;
@@ -73,6 +74,8 @@ const FOR_TOKENS: Wording = Wording {
     program: "AH10148",
 };
 
+/// So many empty answers in a row are as good as none.
+const EMPTY_ANSWERS: usize = 100;
 const EMPTY: &str = "Apache:mod_ssl:Error: Pass phrase empty (needs to be at least 1 character).\n";
 
 impl<'a> Asker<'a> {
@@ -200,9 +203,10 @@ impl Talk<'_> {
         }
     }
 
-    /// The first answer that is not empty.
+    /// The first answer that is not empty. A program that gives nothing else would
+    /// go on for ever.
     fn ask(&mut self, question: &str) -> Option<Secret> {
-        loop {
+        for _ in 0..EMPTY_ANSWERS {
             let answer = match self {
                 Self::Terminal(terminal) => terminal.ask(question),
                 Self::Pipe(pipe) => pipe.ask(question),
@@ -212,6 +216,7 @@ impl Talk<'_> {
             }
             self.say(EMPTY);
         }
+        None
     }
 }
 

@@ -67,7 +67,10 @@ fn of_connection(context: &Context<'_>, variable: ConnectionVariable) -> Option<
         // While protocols are being negotiated, in the thread of the handshake.
         None => {
             let state = ConnState::of(conn)?;
-            of_established(&Established::of(&*state.ssl()?, &state.vhost()), variable, false)
+            let so_far = Established::of(&*state.ssl()?, &state.vhost());
+            // Who that is has not been proven yet.
+            let so_far = Established { srp_user: None, srp_user_info: None, ..so_far };
+            of_established(&so_far, variable, false)
         }
     }
 }

@@ -1,20 +1,17 @@
 //! Programs that know pass phrases.
 
+use super::answer::{Pending, read_answer};
 use super::signals::without_sigpipe;
-use crate::config::pass_phrase::{Answer, Ends, Secret, split_command};
+use crate::config::pass_phrase::{Ends, Secret, split_command};
 use crate::httpd::Server;
 use crate::httpd::log::log;
 use std::ffi::OsString;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
-
-/// After so long without an answer the log says what is waited for. There is no limit: a program may ask
-/// somebody who is not there yet.
-const PATIENCE: libc::c_int = 10_000;
 
 /// So long may a program take to end once it has answered.
 const TIME_TO_END: Duration = Duration::from_secs(5);
@@ -55,7 +52,8 @@ impl<'s> Pipe<'s> {
     /// Asks; `None` when the program has ended.
     pub fn ask(&mut self, question: &str) -> Option<Secret> {
         self.say(question);
-        let answer = read_answer(self.answers.as_mut()?, Ends::LineFeed, || {
+        let (answers, pending) = (self.answers.as_ref()?, Pending::new());
+        let answer = read_answer(answers.as_raw_fd(), Ends::LineFeed, pending.as_ref(), || {
             log_waiting(self.server, &self.program);
         });
         self.say("\n");
@@ -87,8 +85,11 @@ pub fn answer_of(program: &Path, arguments: &[&str], server: Server<'_>) -> io::
         command.current_dir(directory);
     }
     let mut child = command.spawn()?;
-    let answer = child.stdout.take().and_then(|mut output| {
-        read_answer(&mut output, Ends::AnyLineEnd, || log_waiting(server, &program.to_string_lossy()))
+    let answer = child.stdout.take().and_then(|output| {
+        let pending = Pending::new();
+        read_answer(output.as_raw_fd(), Ends::AnyLineEnd, pending.as_ref(), || {
+            log_waiting(server, &program.to_string_lossy());
+        })
     });
     reap(&mut child);
     Ok(answer)
@@ -96,29 +97,6 @@ pub fn answer_of(program: &Path, arguments: &[&str], server: Server<'_>) -> io::
 
 fn log_waiting(server: Server<'_>, program: &str) {
     log!(server, Warn, "Init: Still waiting for a pass phrase from the program {program}");
-}
-
-/// Reads an answer, byte by byte: what follows it belongs to the next question.
-fn read_answer(output: &mut ChildStdout, ends: Ends, waiting: impl Fn()) -> Option<Secret> {
-    let mut answer = Answer::new(ends);
-    if !has_input(output, PATIENCE) {
-        waiting();
-    }
-    loop {
-        let mut byte = zeroize::Zeroizing::new([0_u8]);
-        match output.read(&mut *byte) {
-            Ok(1..) if answer.push(byte[0]) => return answer.finish(),
-            Ok(1..) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Ok(0) | Err(_) => return answer.finish(),
-        }
-    }
-}
-
-fn has_input(output: &ChildStdout, milliseconds: libc::c_int) -> bool {
-    let mut polled = libc::pollfd { fd: output.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-    // SAFETY: one record.
-    unsafe { libc::poll(&raw mut polled, 1, milliseconds) != 0 }
 }
 
 /// Waits for the end of a program, and brings it about if it does not come.

@@ -1,18 +1,16 @@
 //! The controlling terminal. What is asked appears on standard output; the answer is read without echo.
 
-use super::signals::{self, Blocked, without_sigpipe};
-use crate::config::pass_phrase::{Answer, Ends, Secret};
+use super::answer::{Pending, read_answer};
+use super::signals::without_sigpipe;
+use crate::config::pass_phrase::{Ends, Secret};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
 
 /// The terminal, or standard input where there is none.
 pub struct Terminal(Option<File>);
-
-/// Signals that end a process which does nothing about them: the settings of the terminal come first.
-const ENDING: [i32; 4] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT];
 
 impl Terminal {
     /// Opens the terminal of this process.
@@ -32,13 +30,14 @@ impl Terminal {
     pub fn ask(&mut self, question: &str) -> Option<Secret> {
         let Some(file) = self.0.take() else {
             self.say(question);
-            return read_line(libc::STDIN_FILENO, None);
+            let pending = Pending::new();
+            return read_answer(libc::STDIN_FILENO, Ends::LineFeed, pending.as_ref(), || {});
         };
         let pending = Pending::new();
         // Before the question: whoever has seen it can type.
         let silent = Silent::new(file.as_raw_fd());
         self.say(question);
-        let answer = read_line(file.as_raw_fd(), pending.as_ref());
+        let answer = read_answer(file.as_raw_fd(), Ends::LineFeed, pending.as_ref(), || {});
         // Not in what is typed, because there is no echo.
         let _ = (&file).write_all(b"\n");
         drop(silent);
@@ -82,51 +81,4 @@ impl Drop for Silent {
             unsafe { libc::tcsetattr(self.terminal, libc::TCSANOW, std::ptr::from_ref(before)) };
         }
     }
-}
-
-/// The ending signals are blocked, and can be waited for.
-struct Pending {
-    arrival: OwnedFd,
-    _blocked: Blocked,
-}
-
-impl Pending {
-    fn new() -> Option<Self> {
-        let blocked = signals::block(&ENDING);
-        let set = signals::set_of(&ENDING);
-        // SAFETY: -1 makes a new descriptor for the set.
-        let arrival = unsafe { libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC) };
-        // SAFETY: made just before, and nobody else has it.
-        (arrival >= 0).then(|| Self { arrival: unsafe { OwnedFd::from_raw_fd(arrival) }, _blocked: blocked })
-    }
-}
-
-/// Reads a line, byte by byte: what follows it belongs to the next question. `None` at the end, or when a
-/// signal has come.
-fn read_line(input: RawFd, pending: Option<&Pending>) -> Option<Secret> {
-    let mut answer = Answer::new(Ends::LineFeed);
-    loop {
-        let signals = pending.map_or(-1, |pending| pending.arrival.as_raw_fd());
-        let mut polled = [input, signals].map(|fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 });
-        // SAFETY: an array of two; a negative descriptor is passed over.
-        let ready = unsafe { libc::poll(polled.as_mut_ptr(), 2, -1) };
-        if polled[1].revents != 0 || (ready < 0 && !was_interrupted()) {
-            return None;
-        }
-        if polled[0].revents == 0 {
-            continue;
-        }
-        let mut byte = zeroize::Zeroizing::new([0_u8]);
-        // SAFETY: one byte.
-        match unsafe { libc::read(input, byte.as_mut_ptr().cast(), 1) } {
-            1 if answer.push(byte[0]) => return answer.finish(),
-            1 => {}
-            -1 if was_interrupted() => {}
-            _ => return answer.finish(),
-        }
-    }
-}
-
-fn was_interrupted() -> bool {
-    io::Error::last_os_error().kind() == io::ErrorKind::Interrupted
 }
