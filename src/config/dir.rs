@@ -1,18 +1,46 @@
 //! What is configured for a directory.
 
 use super::options::Options;
+use super::verify::VerifyClient;
 
 /// The values of a directory-type section.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DirConfig {
     /// `SSLOptions`.
     pub options: Options,
+    /// `SSLVerifyClient`.
+    pub verify_client: Option<VerifyClient>,
+    /// `SSLVerifyDepth`.
+    pub verify_depth: Option<u32>,
 }
 
 impl DirConfig {
     /// The inner section inside the outer.
     #[must_use]
     pub fn merge(outer: Self, inner: Self) -> Self {
-        Self { options: Options::merge(outer.options, inner.options) }
+        Self {
+            options: Options::merge(outer.options, inner.options),
+            verify_client: inner.verify_client.or(outer.verify_client),
+            verify_depth: inner.verify_depth.or(outer.verify_depth),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inner_values_win() {
+        let outer = DirConfig {
+            verify_client: Some(VerifyClient::Require),
+            verify_depth: Some(3),
+            ..DirConfig::default()
+        };
+        let inner = DirConfig { verify_client: Some(VerifyClient::None), ..DirConfig::default() };
+        let merged = DirConfig::merge(outer, inner);
+        assert_eq!((merged.verify_client, merged.verify_depth), (Some(VerifyClient::None), Some(3)));
+        assert_eq!(DirConfig::merge(outer, DirConfig::default()), outer);
+        assert_eq!(DirConfig::merge(DirConfig::default(), outer), outer);
     }
 }

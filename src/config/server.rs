@@ -3,6 +3,7 @@
 use super::certificates;
 use super::preset::Preset;
 use super::protocol::Protocols;
+use super::verify::VerifyClient;
 use std::borrow::Cow;
 use std::path::PathBuf;
 
@@ -57,6 +58,8 @@ pub struct ServerConfig {
     pub openssl_conf_cmds: Vec<ConfCmd>,
     pub srp_verifier_file: Option<PathBuf>,
     pub srp_unknown_user_seed: Option<String>,
+    pub verify_client: Option<VerifyClient>,
+    pub verify_depth: Option<u32>,
 }
 
 impl ServerConfig {
@@ -107,6 +110,8 @@ impl ServerConfig {
                 .as_ref()
                 .or(base.srp_unknown_user_seed.as_ref())
                 .cloned(),
+            verify_client: own.verify_client.or(base.verify_client),
+            verify_depth: own.verify_depth.or(base.verify_depth),
         }
     }
 

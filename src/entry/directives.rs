@@ -4,6 +4,7 @@
 //! it. A new directive is a row here and a handler in a file below.
 
 mod certificate;
+mod client;
 mod legacy;
 mod policy;
 mod session;
@@ -295,6 +296,22 @@ pub static TABLE: &[Directive] = &[
         "secure",
         c"What virtual hosts must share to serve each other's requests ('strict', 'secure', 'authonly', 'insecure')",
         policy::sni_policy,
+    ),
+    row(
+        c"SSLVerifyClient",
+        One,
+        Server,
+        "none",
+        c"Whether clients are asked for a certificate ('none', 'optional', 'require', 'optional_no_ca')",
+        client::verify_client,
+    ),
+    row(
+        c"SSLVerifyDepth",
+        One,
+        Server,
+        "1",
+        c"How many CAs there may be above a client's certificate ('N')",
+        client::verify_depth,
     ),
 ];
 

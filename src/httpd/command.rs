@@ -180,6 +180,12 @@ impl<'p> Parms<'p> {
         unsafe { text_from(complaint) }.map(|complaint| complaint.to_string_lossy().into_owned())
     }
 
+    /// Whether the line stands in a directory-type section or a `.htaccess` file.
+    #[must_use]
+    pub fn is_directory(self) -> bool {
+        !self.rec().path.is_null()
+    }
+
     /// The name of the directive as the line has it.
     #[must_use]
     pub fn name_as_written(self) -> &'p CStr {
