@@ -4,6 +4,7 @@
 
 pub mod cache;
 pub mod challenge;
+mod client;
 mod closed;
 pub mod config;
 pub mod connection;
@@ -24,6 +25,7 @@ pub mod shutdown;
 pub mod stapling;
 pub mod start;
 pub mod status;
-pub mod vars;
+pub mod trust;
+mod vars;
 pub mod vhost;
 pub mod wire;

@@ -4,4 +4,5 @@ pub mod alpn;
 pub mod check;
 pub mod identity;
 pub mod ticket;
+pub mod verify;
 pub mod vhost;

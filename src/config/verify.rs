@@ -63,6 +63,57 @@ impl VerifyClient {
     }
 }
 
+/// Which certificates of a chain must be in no list of revoked ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum CrlScope {
+    /// None: lists are not looked at.
+    #[default]
+    None,
+    /// The client's own.
+    Leaf,
+    /// All of the chain.
+    Chain,
+}
+
+/// `SSLCARevocationCheck`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct CrlCheck {
+    /// What is checked.
+    pub scope: CrlScope,
+    /// A certificate passes when its issuer has no list (`no_crl_for_cert_ok`).
+    pub missing_ok: bool,
+}
+
+impl CrlCheck {
+    /// Reads the words of a line.
+    ///
+    /// # Errors
+    /// The first word that means nothing; no word at all is an empty one.
+    pub fn parse(directive: &'static str, words: &[String]) -> Result<Self, Invalid> {
+        let invalid = |word: &str| Invalid { directive, argument: word.to_owned() };
+        let scopes = [("none", CrlScope::None), ("leaf", CrlScope::Leaf), ("chain", CrlScope::Chain)];
+        let first = words.first().map_or("", String::as_str);
+        let found = scopes.into_iter().find(|(name, _)| first.eq_ignore_ascii_case(name));
+        let (_, scope) = found.ok_or_else(|| invalid(first))?;
+        let flags = words.get(1..).unwrap_or_default();
+        match flags.iter().find(|flag| !flag.eq_ignore_ascii_case("no_crl_for_cert_ok")) {
+            Some(flag) => Err(invalid(flag)),
+            None => Ok(Self { scope, missing_ok: !flags.is_empty() }),
+        }
+    }
+
+    /// The word and the number that log lines have.
+    #[must_use]
+    pub const fn describe(self) -> (&'static str, u32) {
+        let (word, bit) = match self.scope {
+            CrlScope::None => ("none", 0),
+            CrlScope::Leaf => ("leaf", 1),
+            CrlScope::Chain => ("chain", 2),
+        };
+        (word, if self.missing_ok { bit | 4 } else { bit })
+    }
+}
+
 /// Reads the argument of `SSLVerifyDepth`.
 ///
 /// # Errors
@@ -105,6 +156,30 @@ mod tests {
             VerifyClient::parse("D", VerifyClient::OptionalNoCa.name(), false).unwrap().name(),
             "optional_no_ca"
         );
+    }
+
+    #[test]
+    fn revocation_checks() {
+        let check = |scope, missing_ok| Some(CrlCheck { scope, missing_ok });
+        for (line, parsed, wrong) in [
+            ("none", check(CrlScope::None, false), ""),
+            ("LEAF", check(CrlScope::Leaf, false), ""),
+            ("chain no_crl_for_cert_ok", check(CrlScope::Chain, true), ""),
+            ("leaf No_CRL_for_cert_OK no_crl_for_cert_ok", check(CrlScope::Leaf, true), ""),
+            ("", None, ""),
+            ("all", None, "all"),
+            ("chain x", None, "x"),
+        ] {
+            let words: Vec<_> = line.split_whitespace().map(str::to_owned).collect();
+            match CrlCheck::parse("D", &words) {
+                Ok(found) => assert_eq!(Some(found), parsed, "{line}"),
+                Err(error) => {
+                    assert_eq!(parsed, None, "{line}");
+                    assert_eq!(error.to_string(), format!("D: Invalid argument '{wrong}'"));
+                }
+            }
+        }
+        assert_eq!(CrlCheck { scope: CrlScope::Chain, missing_ok: true }.describe(), ("chain", 6));
     }
 
     #[test]

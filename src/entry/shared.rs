@@ -8,6 +8,7 @@ use crate::httpd::server::ServerSlot;
 use crate::httpd::{Conn, Request, Server};
 use crate::ossl::srp;
 use crate::ossl::ssl::{Cipher, SslRef};
+use crate::policy::verify::{Outcome, Verified};
 use openssl::x509::X509;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,28 +23,6 @@ pub enum ShutdownType {
     Unclean,
     /// Send close_notify and wait for the peer's.
     Accurate,
-}
-
-/// What became of the client's certificate. Only OpenSSL's own commands
-/// (`SSLOpenSSLConfCmd`) can ask for one so far.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ClientVerified {
-    /// It sent none.
-    Absent,
-    /// OpenSSL found nothing wrong.
-    Good,
-    /// The number of what OpenSSL found wrong (`X509_V_ERR_...`).
-    Bad(i64),
-}
-
-impl ClientVerified {
-    fn of(ssl: &SslRef) -> Self {
-        match (ssl.peer_certificate(), ssl.verify_result()) {
-            (None, _) => Self::Absent,
-            (Some(_), 0) => Self::Good,
-            (Some(_), error) => Self::Bad(error),
-        }
-    }
 }
 
 /// What the handshake came to. It does not change afterwards.
@@ -69,13 +48,13 @@ pub struct Established {
     /// What the verifier file says of that user besides.
     pub srp_user_info: Option<Vec<u8>>,
     /// What became of the client's certificate.
-    pub client: ClientVerified,
+    pub client: Outcome,
 }
 
 impl Established {
     /// Reads it off a connection to `vhost`; in the thread that works on it.
     #[must_use]
-    pub fn of(ssl: &SslRef, vhost: &Vhost) -> Self {
+    pub fn of(ssl: &SslRef, vhost: &Vhost, client: Outcome) -> Self {
         // A resumed session chooses none; OpenSSL would name one of the server that the context was made for.
         let usual = || vhost.tls.as_ref()?.certificate().map(ToOwned::to_owned);
         let resumed = ssl.is_resumed();
@@ -95,7 +74,7 @@ impl Established {
             certificate: certificate.or_else(|| ssl.certificate()),
             srp_user: logged_in.then(|| srp::user(ssl)).flatten(),
             srp_user_info: logged_in.then(|| srp::user_info(ssl)).flatten(),
-            client: ClientVerified::of(ssl),
+            client,
         }
     }
 }
@@ -188,6 +167,16 @@ impl Shared {
     #[must_use]
     pub fn established(&self) -> Option<&Established> {
         self.established.get()
+    }
+
+    /// The client, if its certificate was found good: the one thing that may let
+    /// a request in because of it. Also for the requests of HTTP/2.
+    #[must_use]
+    pub fn verified(&self) -> Option<&Verified> {
+        match &self.established()?.client {
+            Outcome::Good(verified) => Some(verified),
+            Outcome::Absent | Outcome::Generous | Outcome::Bad(_) => None,
+        }
     }
 
     /// The server of the handshake: the one SNI named, else the first of the

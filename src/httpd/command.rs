@@ -18,6 +18,9 @@ pub enum Context {
     Global,
     /// Main server and `<VirtualHost>`.
     Server,
+    /// As `Server`. httpd would let it stand in directory sections as well: the
+    /// handler says what is wrong with that.
+    ServerExplained,
     /// Everywhere; in `.htaccess` with `AllowOverride Options`.
     Options,
     /// Everywhere, in `.htaccess` with any `AllowOverride`.
@@ -30,6 +33,7 @@ impl Context {
     pub const fn bits(self) -> i32 {
         (match self {
             Self::Global | Self::Server => sys::RSRC_CONF,
+            Self::ServerExplained => sys::OR_AUTHCFG | sys::RSRC_CONF,
             Self::Options => sys::OR_OPTIONS | sys::RSRC_CONF,
             Self::Anywhere => sys::OR_ALL,
         }) as i32
@@ -40,7 +44,7 @@ impl Context {
     pub const fn describe(self) -> &'static str {
         match self {
             Self::Global => "server config",
-            Self::Server => "server config, virtual host",
+            Self::Server | Self::ServerExplained => "server config, virtual host",
             Self::Options => "server config, virtual host, directory, .htaccess (Options)",
             Self::Anywhere => "server config, virtual host, directory, .htaccess",
         }

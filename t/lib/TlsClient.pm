@@ -43,7 +43,8 @@ sub common_log {
 }
 
 # Options: port, sni, version ('1.2' or '1.3'; without it what both can), alpn => [names], ciphers (up to 1.2), sigalgs,
-# session (of another client), ca (file to trust; undef trusts anything), address, receive_buffer.
+# session (of another client), ca (file to trust; undef trusts anything), cert (file with a certificate of the client's and its
+# chain), key (file), address, receive_buffer.
 sub new {
     my ($class, %option) = @_;
     my $self = bless {option => \%option, in => '', sessions => [], alerts => []}, $class;
@@ -60,6 +61,10 @@ sub new {
     if (my $ca = exists $option{ca} ? $option{ca} : TestHttpd::ca()) {
         Net::SSLeay::CTX_load_verify_locations($context, $ca, '') or croak "$ca: " . _error();
         Net::SSLeay::CTX_set_verify($context, Net::SSLeay::VERIFY_PEER(), undef);
+    }
+    if ($option{cert}) {
+        Net::SSLeay::CTX_use_certificate_chain_file($context, $option{cert}) or croak "$option{cert}: " . _error();
+        Net::SSLeay::CTX_use_PrivateKey_file($context, $option{key}, Net::SSLeay::FILETYPE_PEM()) or croak "$option{key}: " . _error();
     }
     # Client cache on: only then new sessions are told.
     Net::SSLeay::CTX_set_session_cache_mode($context, 0x0001 | 0x0200);
