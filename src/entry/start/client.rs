@@ -65,7 +65,10 @@ fn names(site: &Site<'_>, declared: &ServerConfig) -> Result<CaNames, Failed> {
     };
     if let Some(file) = file {
         log!(site.server, Trace1, "Names of CAs from {}", file.display());
-        if let Err(errors) = names.add_file(&c_path(file)) {
+        let added = names.add_file(&c_path(file));
+        // A file without certificates is none to the library's function.
+        if added.is_err() || names.is_empty() {
+            let errors = added.err().unwrap_or_default();
             log!(site.server, Error, "AH02210: Failed to load SSLCACertificateFile: {}", file.display());
             report::library_errors(site.server, Level::Error, &errors);
         }
