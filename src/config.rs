@@ -17,4 +17,5 @@ pub mod server;
 pub mod sni_policy;
 pub mod token;
 pub mod value;
+pub mod verify;
 pub mod vhost_id;

@@ -5,6 +5,7 @@
 pub mod access;
 pub mod cache;
 pub mod challenge;
+mod client;
 mod closed;
 pub mod config;
 pub mod connection;
@@ -25,6 +26,7 @@ pub mod shutdown;
 pub mod stapling;
 pub mod start;
 pub mod status;
-pub mod vars;
+pub mod trust;
+mod vars;
 pub mod vhost;
 pub mod wire;

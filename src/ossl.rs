@@ -24,6 +24,7 @@ pub mod ssl;
 pub mod store;
 pub mod ticket;
 pub mod ui;
+pub mod verify;
 pub mod x509;
 
 #[cfg(test)]

@@ -5,4 +5,5 @@ pub mod check;
 pub mod credentials;
 pub mod identity;
 pub mod ticket;
+pub mod verify;
 pub mod vhost;

@@ -3,6 +3,7 @@
 use super::certificates;
 use super::preset::Preset;
 use super::protocol::Protocols;
+use super::verify::{CrlCheck, VerifyClient};
 use std::borrow::Cow;
 use std::path::PathBuf;
 
@@ -57,6 +58,15 @@ pub struct ServerConfig {
     pub openssl_conf_cmds: Vec<ConfCmd>,
     pub srp_verifier_file: Option<PathBuf>,
     pub srp_unknown_user_seed: Option<String>,
+    pub verify_client: Option<VerifyClient>,
+    pub verify_depth: Option<u32>,
+    pub ca_certificate_file: Option<PathBuf>,
+    pub ca_certificate_path: Option<PathBuf>,
+    pub ca_dn_request_file: Option<PathBuf>,
+    pub ca_dn_request_path: Option<PathBuf>,
+    pub ca_revocation_file: Option<PathBuf>,
+    pub ca_revocation_path: Option<PathBuf>,
+    pub ca_revocation_check: Option<CrlCheck>,
 }
 
 impl ServerConfig {
@@ -107,6 +117,23 @@ impl ServerConfig {
                 .as_ref()
                 .or(base.srp_unknown_user_seed.as_ref())
                 .cloned(),
+            verify_client: own.verify_client.or(base.verify_client),
+            verify_depth: own.verify_depth.or(base.verify_depth),
+            ca_certificate_file: own
+                .ca_certificate_file
+                .as_ref()
+                .or(base.ca_certificate_file.as_ref())
+                .cloned(),
+            ca_certificate_path: own
+                .ca_certificate_path
+                .as_ref()
+                .or(base.ca_certificate_path.as_ref())
+                .cloned(),
+            ca_dn_request_file: own.ca_dn_request_file.as_ref().or(base.ca_dn_request_file.as_ref()).cloned(),
+            ca_dn_request_path: own.ca_dn_request_path.as_ref().or(base.ca_dn_request_path.as_ref()).cloned(),
+            ca_revocation_file: own.ca_revocation_file.as_ref().or(base.ca_revocation_file.as_ref()).cloned(),
+            ca_revocation_path: own.ca_revocation_path.as_ref().or(base.ca_revocation_path.as_ref()).cloned(),
+            ca_revocation_check: own.ca_revocation_check.or(base.ca_revocation_check),
         }
     }
 

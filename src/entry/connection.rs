@@ -4,6 +4,7 @@
 //! requests of an HTTP/2 connection run in other threads meanwhile: they see
 //! [`Shared`] alone.
 
+use super::client::Verification;
 use super::module;
 use super::shared::{Shared, ShutdownType};
 use super::vhost::Vhost;
@@ -36,6 +37,8 @@ pub struct ConnState {
     pub searched: Cell<Option<bool>>,
     /// The handshake answers a challenge (`acme-tls/1`): nothing follows it.
     pub challenge: Cell<bool>,
+    /// The verification of the client.
+    pub verification: Verification,
     /// Decrypted data that was not asked for yet.
     pub plaintext: Cell<Option<Brigade<'static>>>,
     /// Data to encrypt that waits for more.
@@ -73,6 +76,7 @@ impl ConnState {
             vhost: RefCell::new(vhost),
             searched: Cell::new(None),
             challenge: Cell::new(false),
+            verification: Verification::default(),
             plaintext: Cell::new(Some(plaintext)),
             staged: Cell::new(None),
             failed: Cell::new(None),

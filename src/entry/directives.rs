@@ -5,6 +5,7 @@
 
 mod access;
 mod certificate;
+mod client;
 mod legacy;
 mod policy;
 mod session;
@@ -88,10 +89,66 @@ const fn row(
 }
 
 use Arity::{Flag, One, OneOrTwo, Raw, Two, TwoOrThree};
-use Context::{Anywhere, AuthConfig, Directory, Global, Options, Server};
+use Context::{Anywhere, AuthConfig, Directory, Global, Options, Server, ServerExplained};
 
 /// All directives, by name.
 pub static TABLE: &[Directive] = &[
+    row(
+        c"SSLCACertificateFile",
+        One,
+        ServerExplained,
+        "none",
+        c"CAs that may vouch for clients, PEM file ('/path/to/file')",
+        client::ca_certificate_file,
+    ),
+    row(
+        c"SSLCACertificatePath",
+        One,
+        ServerExplained,
+        "none",
+        c"CAs that may vouch for clients, directory made by openssl rehash ('/path/to/dir')",
+        client::ca_certificate_path,
+    ),
+    row(
+        c"SSLCADNRequestFile",
+        One,
+        Server,
+        "the CAs that may vouch for clients",
+        c"CAs whose names are sent to clients, PEM file ('/path/to/file')",
+        client::ca_dn_request_file,
+    ),
+    row(
+        c"SSLCADNRequestPath",
+        One,
+        Server,
+        "the CAs that may vouch for clients",
+        c"CAs whose names are sent to clients, directory of PEM files ('/path/to/dir')",
+        client::ca_dn_request_path,
+    ),
+    row(
+        c"SSLCARevocationCheck",
+        Raw,
+        Server,
+        "none",
+        c"Which certificates of a client's chain must not be revoked ('none|leaf|chain [no_crl_for_cert_ok]')",
+        client::ca_revocation_check,
+    ),
+    row(
+        c"SSLCARevocationFile",
+        One,
+        Server,
+        "none",
+        c"Lists of revoked certificates, PEM file ('/path/to/file')",
+        client::ca_revocation_file,
+    ),
+    row(
+        c"SSLCARevocationPath",
+        One,
+        Server,
+        "none",
+        c"Lists of revoked certificates, directory made by openssl rehash ('/path/to/dir')",
+        client::ca_revocation_path,
+    ),
     row(
         c"SSLCertificateChainFile",
         One,
@@ -320,6 +377,22 @@ pub static TABLE: &[Directive] = &[
         "secure",
         c"What virtual hosts must share to serve each other's requests ('strict', 'secure', 'authonly', 'insecure')",
         policy::sni_policy,
+    ),
+    row(
+        c"SSLVerifyClient",
+        One,
+        Server,
+        "none",
+        c"Whether clients are asked for a certificate ('none', 'optional', 'require', 'optional_no_ca')",
+        client::verify_client,
+    ),
+    row(
+        c"SSLVerifyDepth",
+        One,
+        Server,
+        "1",
+        c"How many CAs there may be above a client's certificate ('N')",
+        client::verify_depth,
     ),
 ];
 

@@ -2,8 +2,8 @@
 //! a session may be resumed.
 
 use super::connection::ConnState;
-use super::vhost::{Policy, Tls, Vhost};
-use super::{challenge, report, stapling};
+use super::vhost::{Policy, Vhost};
+use super::{challenge, client, report, stapling};
 use crate::apr::Strings;
 use crate::apr::pool::c_string;
 use crate::httpd::conn::wildcard_matches;
@@ -15,11 +15,13 @@ use crate::ossl::callback::{
     TicketStatus, TicketUse, TicketVerdict,
 };
 use crate::ossl::ctx::SslCtxRef;
-use crate::ossl::session::{Binding, Session, SessionRef};
+use crate::ossl::session::{Session, SessionRef};
 use crate::ossl::srp::{self, Verifiers};
 use crate::ossl::ssl::{Ssl, SslRef};
 use crate::ossl::ticket::TicketKeys;
+use crate::ossl::verify::{VerifyAnswer, VerifyEnd, VerifyStep};
 use crate::policy::alpn::{ACME_TLS_1, OfferError, split_offer};
+use crate::policy::verify::UNSPECIFIED;
 use std::ffi::CStr;
 use std::ops::Range;
 use std::ptr::NonNull;
@@ -27,6 +29,12 @@ use std::sync::Arc;
 
 /// The answers, for all contexts.
 pub static EVENTS: Events = Events;
+
+/// The alert.
+const INTERNAL_ERROR: i32 = 80;
+
+/// Of a connection that is not ours.
+const UNKNOWN: VerifyAnswer = VerifyAnswer { accept: false, error: UNSPECIFIED };
 
 /// See [`ServerEvents`].
 pub struct Events;
@@ -52,6 +60,9 @@ impl ServerEvents for Events {
         if let Some(state) = state_of(ssl) {
             state.move_on(Event::Hello);
             select_vhost(state, ssl, hello.server_name());
+            if !client::prepare(state, ssl) {
+                return HelloVerdict::Abort(INTERNAL_ERROR);
+            }
             return challenge::take_up(state, ssl, hello);
         }
         HelloVerdict::Continue
@@ -77,6 +88,14 @@ impl ServerEvents for Events {
         show_identities(state, ssl)
     }
 
+    fn verify_step(&self, ssl: &SslRef, step: &VerifyStep<'_>) -> VerifyAnswer {
+        state_of(ssl).map_or(UNKNOWN, |state| client::step(state, step))
+    }
+
+    fn verify_end(&self, ssl: &SslRef, end: &VerifyEnd<'_>) -> VerifyAnswer {
+        state_of(ssl).map_or(UNKNOWN, |state| client::end(state, end))
+    }
+
     fn session_new(&self, ssl: &SslRef, session: &SessionRef) {
         let Some(state) = state_of(ssl).filter(|state| !state.challenge.get()) else { return };
         let vhost = state.vhost();
@@ -87,7 +106,7 @@ impl ServerEvents for Events {
         if ssl.is_tls13() && ssl.tickets_enabled() {
             return;
         }
-        session.set_binding(&binding(tls));
+        session.set_binding(&client::binding(state, tls, ssl, session));
         store.store(vhost.server.get(), state.conn().pool(), session);
     }
 
@@ -96,7 +115,7 @@ impl ServerEvents for Events {
         let vhost = state.vhost();
         let tls = vhost.tls.as_ref()?;
         let session = tls.sessions.as_ref()?.find(vhost.server.get(), state.conn().pool(), id)?;
-        fits(tls, &session).then_some(session)
+        client::fits(state, tls, &session).then_some(session)
     }
 
     fn session_remove(&self, ctx: &SslCtxRef, session: &SessionRef) {
@@ -111,7 +130,7 @@ impl ServerEvents for Events {
     fn ticket_seal(&self, ssl: &SslRef, session: &SessionRef) {
         let Some(state) = state_of(ssl) else { return };
         if let Some(tls) = &state.vhost().tls {
-            session.set_binding(&binding(tls));
+            session.set_binding(&client::binding(state, tls, ssl, session));
         }
     }
 
@@ -121,7 +140,7 @@ impl ServerEvents for Events {
         };
         let vhost = state.vhost();
         match &vhost.tls {
-            Some(tls) if fits(tls, session) => match status {
+            Some(tls) if client::fits(state, tls, session) => match status {
                 TicketStatus::Fresh => TicketVerdict::Use,
                 TicketStatus::Renew => TicketVerdict::UseAndRenew,
             },
@@ -175,26 +194,6 @@ impl ServerEvents for Events {
                 log!(conn, Debug, "AH02041: Protocol: {version}, Cipher: {name} ({used}/{all} bits)");
             }
         }
-    }
-}
-
-/// What ties a session to the policy it was made under.
-fn binding(tls: &Tls) -> Binding {
-    Binding { policy: tls.digest, client: 0 }
-}
-
-/// Whether a session may be resumed under the policy of `tls`. One without a
-/// binding comes from another implementation that shares the cache; its
-/// session id context has to be enough, as long as clients are not verified.
-/// Sessions of TLS-SRP fit nobody: whoever resumes one can name another user
-/// than the one who has logged in.
-fn fits(tls: &Tls, session: &SessionRef) -> bool {
-    if session.cipher_name().is_some_and(|name| name.starts_with("SRP-")) {
-        return false;
-    }
-    match session.binding() {
-        Some(bound) => bound == binding(tls),
-        None => !tls.auth.verifies_clients(),
     }
 }
 

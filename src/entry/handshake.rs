@@ -1,6 +1,7 @@
 //! The handshake: driven by whoever needs it first, usually the
 //! process_connection hook.
 
+use super::client;
 use super::connection::ConnState;
 use super::report;
 use super::shared::Established;
@@ -37,7 +38,11 @@ fn established(state: &ConnState, ssl: &Ssl) -> Result<(), Status> {
     state.move_on(Event::Hello);
     state.move_on(Event::Established);
     let vhost = state.vhost();
-    state.shared.establish(Established::of(ssl, &vhost));
+    let Some(client) = client::conclude(state, ssl) else {
+        abort(state);
+        return Err(Status::ECONNABORTED);
+    };
+    state.shared.establish(Established::of(ssl, &vhost, client));
     if state.challenge.get() || vhost.tls.as_ref().is_some_and(|tls| tls.fallback) {
         state.shared.refuse_requests();
     }

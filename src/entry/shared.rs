@@ -8,6 +8,7 @@ use crate::httpd::server::ServerSlot;
 use crate::httpd::{Conn, Request, Server};
 use crate::ossl::srp;
 use crate::ossl::ssl::{Cipher, SslRef};
+use crate::policy::verify::{Outcome, Verified};
 use crate::vars::escape::controls;
 use openssl::x509::X509;
 use std::sync::OnceLock;
@@ -23,34 +24,6 @@ pub enum ShutdownType {
     Unclean,
     /// Send close_notify and wait for the peer's.
     Accurate,
-}
-
-/// What became of the client's certificate. Only OpenSSL's own commands
-/// (`SSLOpenSSLConfCmd`) can ask for one so far.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ClientVerified {
-    /// It sent none.
-    Absent,
-    /// OpenSSL found nothing wrong.
-    Good,
-    /// The number of what OpenSSL found wrong (`X509_V_ERR_...`).
-    Bad(i64),
-}
-
-impl ClientVerified {
-    /// Whether there is a certificate, and all is well with it.
-    #[must_use]
-    pub fn is_verified(&self) -> bool {
-        *self == Self::Good
-    }
-
-    fn of(ssl: &SslRef) -> Self {
-        match (ssl.peer_certificate(), ssl.verify_result()) {
-            (None, _) => Self::Absent,
-            (Some(_), 0) => Self::Good,
-            (Some(_), error) => Self::Bad(error),
-        }
-    }
 }
 
 /// What the handshake came to. It does not change afterwards.
@@ -76,7 +49,7 @@ pub struct Established {
     /// What the verifier file says of that user besides.
     pub srp_user_info: Option<Vec<u8>>,
     /// What became of the client's certificate.
-    pub client: ClientVerified,
+    pub client: Outcome,
     /// The client's certificate, verified or not.
     pub client_certificate: Option<X509>,
     /// What the client sent behind its certificate; a session does not keep it.
@@ -88,7 +61,7 @@ pub struct Established {
 impl Established {
     /// Reads it off a connection to `vhost`; in the thread that works on it.
     #[must_use]
-    pub fn of(ssl: &SslRef, vhost: &Vhost) -> Self {
+    pub fn of(ssl: &SslRef, vhost: &Vhost, client: Outcome) -> Self {
         // A resumed session chooses none; OpenSSL would name one of the server that the context was made for.
         let usual = || vhost.tls.as_ref()?.certificate().map(ToOwned::to_owned);
         let resumed = ssl.is_resumed();
@@ -108,7 +81,7 @@ impl Established {
             certificate: certificate.or_else(|| ssl.certificate()),
             srp_user: logged_in.then(|| srp::user(ssl)).flatten(),
             srp_user_info: logged_in.then(|| srp::user_info(ssl)).flatten(),
-            client: ClientVerified::of(ssl),
+            client,
             client_certificate: ssl.peer_certificate(),
             client_chain: ssl.peer_chain(),
             environment: Environment::default(),
@@ -201,6 +174,16 @@ impl Shared {
     #[must_use]
     pub fn established(&self) -> Option<&Established> {
         self.established.get()
+    }
+
+    /// The client, if its certificate was found good: the one thing that may let
+    /// a request in because of it. Also for the requests of HTTP/2.
+    #[must_use]
+    pub fn verified(&self) -> Option<&Verified> {
+        match &self.established()?.client {
+            Outcome::Good(verified) => Some(verified),
+            Outcome::Absent | Outcome::Generous | Outcome::Bad(_) => None,
+        }
     }
 
     /// The server of the handshake: the one SNI named, else the first of the

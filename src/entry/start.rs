@@ -6,6 +6,7 @@
 
 mod certificates;
 mod check;
+mod client;
 mod context;
 pub mod key_log;
 mod keys;

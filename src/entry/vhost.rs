@@ -5,6 +5,7 @@ use super::cache::SessionStore;
 use super::config::ServerConf;
 use super::stapling::Staples;
 use super::start::key_log::KeyLog;
+use super::trust::Trust;
 use crate::config::sni_policy::SniPolicy;
 use crate::httpd::Server;
 use crate::httpd::server::ServerSlot;
@@ -12,6 +13,7 @@ use crate::ossl::ctx::SslCtx;
 use crate::ossl::identity::Identity;
 use crate::ossl::srp::Verifiers;
 use crate::ossl::ticket::TicketKeys;
+use crate::policy::verify::Terms;
 use crate::policy::vhost::{AuthGroup, ServerIdentity};
 use openssl::x509::X509Ref;
 use std::ops::Deref;
@@ -97,6 +99,10 @@ pub struct Policy {
     pub ticket_keys: Option<Arc<TicketKeys>>,
     /// The users of TLS-SRP.
     pub srp: Option<Arc<Verifiers>>,
+    /// How clients are verified.
+    pub verify: Terms,
+    /// Whom to believe then.
+    pub trust: Option<Trust>,
     /// Where key material is logged for debugging (`SSLKEYLOGFILE`).
     pub key_log: Option<Arc<KeyLog>>,
     /// The cache of sessions, shared between processes.

@@ -18,6 +18,9 @@ pub enum Context {
     Global,
     /// Main server and `<VirtualHost>`.
     Server,
+    /// As `Server`. httpd would let it stand in directory sections as well: the
+    /// handler says what is wrong with that.
+    ServerExplained,
     /// Everywhere; in `.htaccess` with `AllowOverride Options`.
     Options,
     /// Directory-type sections; in `.htaccess` with `AllowOverride AuthConfig`.
@@ -34,6 +37,7 @@ impl Context {
     pub const fn bits(self) -> i32 {
         (match self {
             Self::Global | Self::Server => sys::RSRC_CONF,
+            Self::ServerExplained => sys::OR_AUTHCFG | sys::RSRC_CONF,
             Self::Options => sys::OR_OPTIONS | sys::RSRC_CONF,
             Self::Directory => sys::OR_AUTHCFG,
             Self::AuthConfig => sys::OR_AUTHCFG | sys::RSRC_CONF,
@@ -46,7 +50,7 @@ impl Context {
     pub const fn describe(self) -> &'static str {
         match self {
             Self::Global => "server config",
-            Self::Server => "server config, virtual host",
+            Self::Server | Self::ServerExplained => "server config, virtual host",
             Self::Options => "server config, virtual host, directory, .htaccess (Options)",
             Self::Directory => "directory, .htaccess (AuthConfig)",
             Self::AuthConfig => "server config, virtual host, directory, .htaccess (AuthConfig)",
@@ -199,6 +203,12 @@ impl<'p> Parms<'p> {
         let complaint = unsafe { sys::ap_check_cmd_context(self.raw.as_ptr(), forbidden) };
         // SAFETY: lives in the configuration pool.
         unsafe { text_from(complaint) }.map(|complaint| complaint.to_string_lossy().into_owned())
+    }
+
+    /// Whether the line stands in a directory-type section or a `.htaccess` file.
+    #[must_use]
+    pub fn is_directory(self) -> bool {
+        !self.rec().path.is_null()
     }
 
     /// The name of the directive as the line has it.

@@ -16,6 +16,7 @@ use super::session::{Session, SessionRef};
 use super::srp::Verifiers;
 use super::ssl::SslRef;
 use super::ticket::TicketKeys;
+use super::verify::{VerifyAnswer, VerifyEnd, VerifyStep};
 
 mod hello;
 pub(super) mod trampoline;
@@ -122,6 +123,19 @@ pub trait ServerEvents: Sync {
     fn certificate(&self, ssl: &SslRef) -> CertificateVerdict {
         let _ = ssl;
         CertificateVerdict::Ready
+    }
+
+    /// OpenSSL has looked at a certificate of the client's chain, or objects to it; for a context that has
+    /// got [`verify_with_events`](SslCtxRef::verify_with_events).
+    fn verify_step(&self, ssl: &SslRef, step: &VerifyStep<'_>) -> VerifyAnswer {
+        let _ = ssl;
+        VerifyAnswer { accept: step.ok, error: step.error }
+    }
+
+    /// The verification of the client's chain has come to its end; this answer is the last word.
+    fn verify_end(&self, ssl: &SslRef, end: &VerifyEnd<'_>) -> VerifyAnswer {
+        let _ = ssl;
+        VerifyAnswer { accept: end.ok, error: end.error }
     }
 
     /// A session was made. In TLS 1.3 that is once for each ticket, after the handshake; see

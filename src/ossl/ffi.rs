@@ -35,8 +35,10 @@ pub type TicketKey = unsafe extern "C" fn(
     c_int,
 ) -> c_int;
 pub type VerifyCallback = extern "C" fn(c_int, *mut o::X509_STORE_CTX) -> c_int;
+pub type VerifyEndCallback = unsafe extern "C" fn(*mut o::X509_STORE_CTX, *mut c_void) -> c_int;
 pub type InfoCallback = unsafe extern "C" fn(*const SSL, c_int, c_int);
 
+pub const SSL_CTRL_SET_VERIFY_CERT_STORE: c_int = 106;
 pub const SSL_CTRL_SET_TLSEXT_SERVERNAME_CB: c_int = 53;
 pub const SSL_CTRL_MODE: c_int = 33;
 pub const SSL_CTRL_CLEAR_MODE: c_int = 78;
@@ -95,6 +97,7 @@ pub const SSL_CTRL_SET_TLSEXT_HOSTNAME: c_int = 55;
 pub const SSL_CTRL_GET_NEGOTIATED_GROUP: c_int = 134;
 pub const SSL_R_UNEXPECTED_EOF_WHILE_READING: c_int = 294;
 pub const BIO_TYPE_SOURCE_SINK: c_int = 0x400;
+pub const X509_V_ERR_UNSPECIFIED: c_int = 1;
 pub const CRYPTO_EX_INDEX_SSL: c_int = 0;
 pub const CRYPTO_EX_INDEX_SSL_CTX: c_int = 1;
 pub const EVP_PKEY_DH: c_int = 28;
@@ -111,6 +114,18 @@ unsafe extern "C" {
     pub fn SSL_CTX_get_verify_depth(ctx: *const SSL_CTX) -> c_int;
     pub fn SSL_set_verify_depth(ssl: *mut SSL, depth: c_int);
     pub fn X509_VERIFY_PARAM_set1(to: *mut o::X509_VERIFY_PARAM, from: *const o::X509_VERIFY_PARAM) -> c_int;
+    pub fn X509_STORE_load_file(store: *mut o::X509_STORE, file: *const c_char) -> c_int;
+    pub fn X509_STORE_load_path(store: *mut o::X509_STORE, path: *const c_char) -> c_int;
+    pub fn X509_STORE_add_crl(store: *mut o::X509_STORE, crl: *mut o::X509_CRL) -> c_int;
+    pub fn SSL_add_file_cert_subjects_to_stack(
+        names: *mut o::stack_st_X509_NAME,
+        file: *const c_char,
+    ) -> c_int;
+    pub fn SSL_CTX_set_cert_verify_callback(
+        ctx: *mut SSL_CTX,
+        callback: Option<VerifyEndCallback>,
+        arg: *mut c_void,
+    );
     pub fn SSL_up_ref(ssl: *mut SSL) -> c_int;
     pub fn X509_STORE_CTX_get1_issuer(
         issuer: *mut *mut X509,

@@ -1,9 +1,11 @@
 //! Requests for one virtual host on a connection made with the terms of
 //! another (RFC 9110, section 15.5.20).
 
+use super::verify;
 use crate::config::protocol::Protocols;
 use crate::config::server::ConfCmd;
 use crate::config::sni_policy::SniPolicy;
+use crate::config::verify::VerifyClient;
 use std::path::PathBuf;
 
 /// What a server shows a client. Two vhosts are the same to a client when all
@@ -73,10 +75,27 @@ impl FileId {
     }
 }
 
+/// Where things come from, by the names of the configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Places {
+    /// A file.
+    pub file: Option<PathBuf>,
+    /// A directory.
+    pub path: Option<PathBuf>,
+}
+
 /// How a server checks clients. Two vhosts let in the same ones when all
 /// fields are equal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuthGroup {
+    /// `SSLVerifyClient`, `SSLVerifyDepth`, `SSLCARevocationCheck`.
+    pub verify: verify::Terms,
+    /// `SSLCACertificate...`.
+    pub ca_certificates: Places,
+    /// `SSLCADNRequest...`.
+    pub ca_names: Places,
+    /// `SSLCARevocation...`.
+    pub revocation_lists: Places,
     /// `SSLSRPVerifierFile`.
     pub srp_verifier_file: Option<PathBuf>,
     /// OpenSSL's own commands, which can change everything.
@@ -88,7 +107,8 @@ impl AuthGroup {
     /// can ask for one.
     #[must_use]
     pub fn verifies_clients(&self) -> bool {
-        self.conf_cmds.iter().any(|cmd| {
+        let asks = self.verify.mode != VerifyClient::None;
+        asks || self.conf_cmds.iter().any(|cmd| {
             let name = cmd.name.to_ascii_lowercase();
             name.starts_with("verify") || name.contains("ca")
         })
@@ -248,9 +268,21 @@ mod tests {
             ServerIdentity { files: files(&[], &one), ..identity.clone() },
         ];
         let conf = ConfCmd { name: "Curves".to_owned(), value: "X25519".to_owned() };
+        let there = Places { file: Some("/ca".into()), path: None };
         let auths = [
             AuthGroup { conf_cmds: vec![conf], ..AuthGroup::default() },
             AuthGroup { srp_verifier_file: Some("/srp".into()), ..AuthGroup::default() },
+            AuthGroup {
+                verify: verify::Terms { mode: VerifyClient::Require, ..verify::Terms::default() },
+                ..AuthGroup::default()
+            },
+            AuthGroup {
+                verify: verify::Terms { depth: 3, ..verify::Terms::default() },
+                ..AuthGroup::default()
+            },
+            AuthGroup { ca_certificates: there.clone(), ..AuthGroup::default() },
+            AuthGroup { ca_names: there.clone(), ..AuthGroup::default() },
+            AuthGroup { revocation_lists: there, ..AuthGroup::default() },
         ];
         let same = (identity.clone(), auth.clone());
         let other_identities = identities.map(|other| (other, auth.clone())).to_vec();

@@ -71,6 +71,15 @@ SSLSessionCache shmcb
     ServerName localhost
     $sections
 </VirtualHost>
+<VirtualHost *:\@PORT4@>
+    ServerName localhost
+    SSLEngine on
+    \@ECDSA@
+    SSLVerifyClient optional_no_ca
+    SSLVerifyDepth 5
+    SSLCACertificateFile \@CERTS@/root.pem
+    $sections
+</VirtualHost>
 <VirtualHost *:\@PORT3@>
     ServerName localhost
     ProxyRequests on
@@ -168,6 +177,14 @@ is user("$tls/faked", certificate(['CN', 'J\xC3\xB6rg'])), TestHttpd::stock() ? 
 is user("$tls/faked", certificate(['CN', "\0e\0v\0e", 'bmp'])), '200 /CN=\x00e\x00v\x00e Basic', 'characters of two bytes';
 is user("$tls/faked", certificate(['CN', "\0e\0v\0e"])), TestHttpd::stock() ? '200 /CN=\x00e\x00v\x00e Basic' : 403, 'bytes that look like them';
 is user("$tls/faked", certificate()), 401, 'no subject at all';
+
+# A certificate that anybody can make.
+my $lenient = 'https://localhost:' . $httpd->port(4);
+for my $version (@versions, '--tls-max=1.2') {
+    my @version = split /=/, $version;
+    is user("$lenient/faked", @version, @bob), TestHttpd::stock() ? '200 /CN=bob Basic' : 401, "$version: optional_no_ca, a certificate of an unknown authority";
+    is Curl::status("$lenient/verified", @version, @bob), 403, "$version: ... which Require ssl-verify-client does not take";
+}
 
 # A resumed session knows the certificate.
 for my $version ('1.2', '1.3') {

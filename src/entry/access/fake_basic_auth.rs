@@ -51,8 +51,9 @@ struct Subject {
 /// `None` also for a certificate that was not verified: anybody can make one
 /// with any subject.
 fn verified_subject(request: Request<'_>) -> Option<Subject> {
-    let established = Shared::of_request(request)?.established()?;
-    let certificate = established.client_certificate.as_ref().filter(|_| established.client.is_verified())?;
+    let shared = Shared::of_request(request)?;
+    shared.verified()?;
+    let certificate = shared.established()?.client_certificate.as_ref()?;
     let name = certificate.subject_name();
     Some(Subject { text: x509::name_oneline(name), ambiguous: x509::is_oneline_ambiguous(name) })
 }

@@ -2,6 +2,7 @@
 //! configuration asks for the same, and the identities.
 
 use super::certificates::{self, Sources};
+use super::client;
 use super::parameters::{self, Source, Taken};
 use super::providers::{self, Completed};
 use super::{Common, Failed, fatal, ticket};
@@ -14,7 +15,7 @@ use crate::entry::events::EVENTS;
 use crate::entry::identities::Loader;
 use crate::entry::report;
 use crate::entry::vhost::{Policy, Tls};
-use crate::entry::{offered, stapling};
+use crate::entry::{offered, stapling, trust};
 use crate::httpd::log::{LogTarget, log};
 use crate::httpd::{Level, Server};
 use crate::ossl::callback::{self, Wanted};
@@ -25,11 +26,11 @@ use crate::ossl::identity::Identity;
 use crate::ossl::lib;
 use crate::ossl::srp::{self, OpenError, Verifiers};
 use crate::ossl::ssl::Ssl;
-use crate::policy::vhost::{AuthGroup, Files, ServerIdentity};
+use crate::policy::vhost::{AuthGroup, Files, Places, ServerIdentity};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ffi::CString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use std::sync::{Arc, OnceLock};
 
@@ -206,10 +207,7 @@ pub fn build(
         staples,
         session_context,
         identity: identity(declared, loader),
-        auth: AuthGroup {
-            srp_verifier_file: declared.srp_verifier_file.clone(),
-            conf_cmds: declared.openssl_conf_cmds.clone(),
-        },
+        auth: auth_group(declared),
     })
 }
 
@@ -246,6 +244,7 @@ fn make(
     );
     set_ciphers(site, &ctx, declared)?;
     let parameters = parameters::apply(&ctx, source);
+    let trust = client::configure(site, &ctx, declared)?;
     let srp = open_verifiers(site, &ctx, declared)?;
     let ticket_keys = ticket::install(site, &ctx, declared, common.ticket_keys.as_ref())?;
     let probe = match Ssl::unconnected(&ctx) {
@@ -263,6 +262,8 @@ fn make(
         digest,
         ticket_keys,
         srp,
+        verify: client::terms(declared),
+        trust,
         key_log: common.key_log.clone(),
         sessions: common.store.clone(),
         server: server.slot(),
@@ -387,6 +388,21 @@ fn apply_conf_cmds(site: &Site<'_>, ctx: &SslCtx, declared: &ServerConfig) -> Re
     }
 }
 
+fn auth_group(declared: &ServerConfig) -> AuthGroup {
+    AuthGroup {
+        verify: client::terms(declared),
+        ca_certificates: pair(&declared.ca_certificate_file, &declared.ca_certificate_path),
+        ca_names: pair(&declared.ca_dn_request_file, &declared.ca_dn_request_path),
+        revocation_lists: pair(&declared.ca_revocation_file, &declared.ca_revocation_path),
+        srp_verifier_file: declared.srp_verifier_file.clone(),
+        conf_cmds: declared.openssl_conf_cmds.clone(),
+    }
+}
+
+fn pair(file: &Option<PathBuf>, path: &Option<PathBuf>) -> Places {
+    Places { file: file.clone(), path: path.clone() }
+}
+
 fn identity(declared: &ServerConfig, loader: &mut Loader) -> ServerIdentity {
     let certificates = loader.file_ids(&declared.certificate_files);
     let keys = loader.file_ids(&declared.certificate_key_files);
@@ -430,6 +446,23 @@ fn digest(declared: &ServerConfig, source: Option<&Source<'_>>, loader: &mut Loa
     // Who was taken from the file must not come back by a session.
     for users in loader.file_ids(declared.srp_verifier_file.as_slice()) {
         add(users.as_bytes());
+    }
+    let terms = client::terms(declared);
+    let (_, revocation) = terms.crl.describe();
+    add(terms.mode.name().as_bytes());
+    add(&terms.depth.to_be_bytes());
+    add(&revocation.to_be_bytes());
+    for (file, path) in [
+        (&declared.ca_certificate_file, &declared.ca_certificate_path),
+        (&declared.ca_dn_request_file, &declared.ca_dn_request_path),
+        (&declared.ca_revocation_file, &declared.ca_revocation_path),
+    ] {
+        let mut files: Vec<_> = file.iter().cloned().collect();
+        add(path.as_deref().unwrap_or(Path::new("")).as_os_str().as_encoded_bytes());
+        files.extend(path.iter().flat_map(|path| trust::files_of(path).unwrap_or_default()));
+        for contents in loader.file_ids(&files) {
+            add(contents.as_bytes());
+        }
     }
     lib::sha256(&bytes)
 }

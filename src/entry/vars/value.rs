@@ -6,10 +6,11 @@ use super::request;
 use crate::config::options::OptionSet;
 use crate::entry::config::DirConf;
 use crate::entry::connection::ConnState;
-use crate::entry::shared::{ClientVerified, Established, Shared};
+use crate::entry::shared::{Established, Shared};
 use crate::httpd::request::server_banner;
 use crate::httpd::{Conn, Request, version};
 use crate::ossl::{lib, x509};
+use crate::policy::verify::Outcome;
 use crate::vars::name::{
     ConnectionVariable, IndependentVariable, Side, TimeVariable, Variable, VersionVariable,
 };
@@ -67,7 +68,8 @@ fn of_connection(context: &Context<'_>, variable: ConnectionVariable) -> Option<
         // While protocols are being negotiated, in the thread of the handshake.
         None => {
             let state = ConnState::of(conn)?;
-            let so_far = Established::of(&*state.ssl()?, &state.vhost());
+            // Nobody has shown a certificate by then.
+            let so_far = Established::of(&*state.ssl()?, &state.vhost(), Outcome::Absent);
             // Who that is has not been proven yet.
             let so_far = Established { srp_user: None, srp_user_info: None, ..so_far };
             of_established(&so_far, variable, false)
@@ -102,16 +104,17 @@ pub fn of_established(
         }
         .to_owned(),
         V::ClientVerify => match &established.client {
-            ClientVerified::Absent => "NONE".to_owned(),
-            ClientVerified::Good => "SUCCESS".to_owned(),
-            ClientVerified::Bad(error) => format!("FAILED:{}", x509::verify_error(*error)),
+            Outcome::Absent => "NONE".to_owned(),
+            Outcome::Good(_) => "SUCCESS".to_owned(),
+            Outcome::Generous => "GENEROUS".to_owned(),
+            Outcome::Bad(error) => format!("FAILED:{}", x509::verify_error(i64::from(*error))),
         },
         V::Certificate(Side::Server, variable) => {
             return certificate::of(established.certificate.as_ref()?, variable, legacy);
         }
         V::ClientVerifyError => match &established.client {
-            ClientVerified::Absent | ClientVerified::Good => return None,
-            ClientVerified::Bad(error) => x509::verify_error(*error),
+            Outcome::Absent | Outcome::Good(_) | Outcome::Generous => return None,
+            Outcome::Bad(error) => x509::verify_error(i64::from(*error)),
         },
         V::Certificate(Side::Client, variable) => {
             return certificate::of(established.client_certificate.as_ref()?, variable, legacy);

@@ -5,6 +5,8 @@
 use std::ffi::{CStr, c_char, c_int, c_uchar, c_uint, c_void};
 use std::ptr;
 
+use foreign_types::ForeignTypeRef;
+use openssl::x509::X509StoreContextRef;
 use openssl_sys as sys;
 
 use super::{
@@ -18,6 +20,7 @@ use crate::ossl::lib::bytes_from;
 use crate::ossl::session::SessionRef;
 use crate::ossl::ssl::SslRef;
 use crate::ossl::ticket::{NAME_LENGTH, Opened};
+use crate::ossl::verify::{VerifyAnswer, VerifyEnd, VerifyStep};
 
 const ALERT_INTERNAL_ERROR: c_int = 80;
 #[cfg(openssl_srp)]
@@ -117,6 +120,58 @@ pub(super) unsafe extern "C" fn certificate(raw: *mut sys::SSL, _: *mut c_void) 
         None => CertificateVerdict::Refuse,
     });
     (verdict == CertificateVerdict::Ready).into()
+}
+
+/// The connection whose peer is verified.
+///
+/// # Safety
+/// `raw` is what OpenSSL verifies a peer with, in this call.
+unsafe fn verified_by<'a>(raw: *mut sys::X509_STORE_CTX) -> Option<&'a SslRef> {
+    // SAFETY: gives the index under which a verification keeps its connection.
+    let index = unsafe { sys::SSL_get_ex_data_X509_STORE_CTX_idx() };
+    // SAFETY: promised by the caller.
+    let ssl = unsafe { sys::X509_STORE_CTX_get_ex_data(raw, index) };
+    // SAFETY: the connection waits for the verification to end.
+    (!ssl.is_null()).then(|| unsafe { SslRef::from_ptr(ssl.cast()) })
+}
+
+/// The verification fails unless somebody decides otherwise.
+const REFUSED: VerifyAnswer = VerifyAnswer { accept: false, error: ffi::X509_V_ERR_UNSPECIFIED };
+
+pub(in crate::ossl) extern "C" fn verify_step(ok: c_int, raw: *mut sys::X509_STORE_CTX) -> c_int {
+    // SAFETY: OpenSSL passes the verification that it is in the middle of.
+    let context = unsafe { X509StoreContextRef::from_ptr(raw) };
+    let answer = guard::catch("verify_step", REFUSED, || {
+        // SAFETY: as above.
+        let answers = unsafe { verified_by(raw) }.and_then(|ssl| Some((ssl, answers(ssl)?)));
+        let Some((ssl, answers)) = answers else { return REFUSED };
+        let step = VerifyStep {
+            ok: ok == 1,
+            error: context.error().as_raw(),
+            depth: context.error_depth(),
+            certificate: context.current_cert(),
+        };
+        answers.verify_step(ssl, &step)
+    });
+    // SAFETY: as above.
+    unsafe { sys::X509_STORE_CTX_set_error(raw, answer.error) };
+    answer.accept.into()
+}
+
+pub(in crate::ossl) unsafe extern "C" fn verify_end(raw: *mut sys::X509_STORE_CTX, _: *mut c_void) -> c_int {
+    // SAFETY: OpenSSL passes a verification that it has prepared.
+    let done = unsafe { sys::X509_verify_cert(raw) };
+    // SAFETY: and keeps until this function returns.
+    let context = unsafe { X509StoreContextRef::from_ptr(raw) };
+    let answer = guard::catch("verify_end", REFUSED, || {
+        // SAFETY: as above.
+        let answers = unsafe { verified_by(raw) }.and_then(|ssl| Some((ssl, answers(ssl)?)));
+        let Some((ssl, answers)) = answers else { return REFUSED };
+        answers.verify_end(ssl, &VerifyEnd { ok: done == 1, error: context.error().as_raw(), chain: context })
+    });
+    // SAFETY: as above.
+    unsafe { sys::X509_STORE_CTX_set_error(raw, answer.error) };
+    answer.accept.into()
 }
 
 pub(super) unsafe extern "C" fn session_new(raw: *mut sys::SSL, session: *mut sys::SSL_SESSION) -> c_int {

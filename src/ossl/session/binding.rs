@@ -1,8 +1,8 @@
 //! What ties a session to the policy it was made under.
 
 /// The layout's version; an unknown one is refused, which costs a full handshake and nothing else.
-const LAYOUT: u8 = 1;
-const LENGTH: usize = 2 + 32;
+const LAYOUT: u8 = 2;
+const LENGTH: usize = 2 + 32 + 32;
 
 /// The policy and the client-certificate state under which a session was made.
 ///
@@ -12,8 +12,10 @@ const LENGTH: usize = 2 + 32;
 pub struct Binding {
     /// The digest of everything that decides a handshake, except the identity.
     pub policy: [u8; 32],
-    /// The client-certificate state, as the caller numbers it.
-    pub client: u8,
+    /// The result of the client's verification (`X509_V_...`).
+    pub result: u8,
+    /// SHA-256 of the client's certificate; nothing but zeros without one.
+    pub client: [u8; 32],
 }
 
 /// Whether a session may be resumed.
@@ -31,15 +33,16 @@ pub enum BindingVerdict {
 
 impl Binding {
     /// A binding that fits nothing: what cannot be understood is not resumed.
-    pub const FOREIGN: Binding = Binding { policy: [0; 32], client: u8::MAX };
+    pub const FOREIGN: Binding = Binding { policy: [0; 32], result: u8::MAX, client: [0; 32] };
 
-    /// Layout version, client state, digest.
+    /// Layout version, result, digest of the policy, digest of the certificate.
     #[must_use]
     pub fn encode(&self) -> [u8; LENGTH] {
         let mut bytes = [0; LENGTH];
         bytes[0] = LAYOUT;
-        bytes[1] = self.client;
-        bytes[2..].copy_from_slice(&self.policy);
+        bytes[1] = self.result;
+        bytes[2..34].copy_from_slice(&self.policy);
+        bytes[34..].copy_from_slice(&self.client);
         bytes
     }
 
@@ -47,8 +50,10 @@ impl Binding {
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         match bytes {
-            [LAYOUT, client, policy @ ..] => {
-                Some(Binding { policy: policy.try_into().ok()?, client: *client })
+            [LAYOUT, result, digests @ ..] => {
+                let (policy, client) = digests.split_at_checked(32)?;
+                let (policy, client) = (policy.try_into().ok()?, client.try_into().ok()?);
+                Some(Binding { policy, result: *result, client })
             }
             _ => None,
         }
@@ -60,7 +65,9 @@ impl Binding {
         match Binding::parse(stored) {
             None => BindingVerdict::Unbound,
             Some(stored) if stored.policy != self.policy => BindingVerdict::OtherPolicy,
-            Some(stored) if stored.client != self.client => BindingVerdict::OtherClient,
+            Some(stored) if (stored.client, stored.result) != (self.client, self.result) => {
+                BindingVerdict::OtherClient
+            }
             Some(_) => BindingVerdict::Fits,
         }
     }
@@ -70,30 +77,32 @@ impl Binding {
 mod tests {
     use super::*;
 
-    const MINE: Binding = Binding { policy: [7; 32], client: 2 };
+    const MINE: Binding = Binding { policy: [7; 32], result: 0, client: [2; 32] };
 
     #[test]
     fn encoding_comes_back() {
         assert_eq!(Binding::parse(&MINE.encode()), Some(MINE));
-        assert_eq!(MINE.encode().len(), 34);
+        assert_eq!(MINE.encode().len(), 66);
     }
 
     #[test]
     fn every_difference_is_seen() {
         let mut other_policy = MINE;
         other_policy.policy[31] ^= 1;
-        let other_client = Binding { client: 3, ..MINE };
+        let other_client = Binding { client: [3; 32], ..MINE };
+        let other_result = Binding { result: 18, ..MINE };
         let mut other_layout = MINE.encode();
-        other_layout[0] = 2;
+        other_layout[0] = 1;
         let mut longer = MINE.encode().to_vec();
         longer.push(0);
-        let table: [(&[u8], BindingVerdict); 7] = [
+        let table: [(&[u8], BindingVerdict); 8] = [
             (&MINE.encode(), BindingVerdict::Fits),
             (&other_policy.encode(), BindingVerdict::OtherPolicy),
             (&other_client.encode(), BindingVerdict::OtherClient),
+            (&other_result.encode(), BindingVerdict::OtherClient),
             (&other_layout, BindingVerdict::Unbound),
             (&longer, BindingVerdict::Unbound),
-            (&MINE.encode()[..33], BindingVerdict::Unbound),
+            (&MINE.encode()[..65], BindingVerdict::Unbound),
             (&[], BindingVerdict::Unbound),
         ];
         for (stored, verdict) in table {

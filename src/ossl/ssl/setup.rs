@@ -324,7 +324,7 @@ impl SslRef {
         unsafe { sys::SSL_set_ex_data(self.as_ptr(), 0, data.as_ptr()) };
     }
 
-    pub(super) fn ctrl(&self, cmd: c_int, number: c_long, pointer: *mut c_void) -> c_long {
+    pub(in crate::ossl) fn ctrl(&self, cmd: c_int, number: c_long, pointer: *mut c_void) -> c_long {
         // SAFETY: see ctx; every caller passes the argument types of its command.
         unsafe { sys::SSL_ctrl(self.as_ptr(), cmd, number, pointer) }
     }

@@ -16,6 +16,7 @@ use crate::ossl::ctx::{SessionCacheMode, SslCtx, SslCtxRef, options};
 use crate::ossl::session::{Session, SessionRef};
 use crate::ossl::ssl::{Ssl, SslRef, Stopped};
 use crate::ossl::ticket::TicketKeys;
+use crate::ossl::verify::{VerifyAnswer, VerifyEnd, VerifyStep};
 
 /// Panics in the callback with this name, and counts.
 struct Faulty(&'static str, AtomicUsize);
@@ -45,6 +46,15 @@ impl ServerEvents for Faulty {
     fn certificate(&self, _: &SslRef) -> CertificateVerdict {
         self.reach("certificate");
         CertificateVerdict::Ready
+    }
+    fn verify_step(&self, _: &SslRef, step: &VerifyStep<'_>) -> VerifyAnswer {
+        self.reach("verify_step");
+        // Only the panic may refuse.
+        VerifyAnswer { accept: true, error: step.error }
+    }
+    fn verify_end(&self, _: &SslRef, _: &VerifyEnd<'_>) -> VerifyAnswer {
+        self.reach("verify_end");
+        VerifyAnswer { accept: true, error: 0 }
     }
     fn session_new(&self, _: &SslRef, _: &SessionRef) {
         self.reach("session_new");

@@ -26,7 +26,11 @@ struct Keeper {
 
 impl Keeper {
     fn binding(&self) -> Binding {
-        Binding { policy: [self.policy.load(Relaxed); 32], client: self.client.load(Relaxed) }
+        Binding {
+            policy: [self.policy.load(Relaxed); 32],
+            result: 0,
+            client: [self.client.load(Relaxed); 32],
+        }
     }
 
     fn fits(&self, session: &SessionRef) -> bool {

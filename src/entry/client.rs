@@ -1,0 +1,210 @@
+//! The client's certificate on a connection: its verification, what a session
+//! remembers of it, and what requests may rely on.
+
+use super::connection::ConnState;
+use super::trust::Loaded;
+use super::vhost::Tls;
+use crate::config::verify::{CrlScope, VerifyClient};
+use crate::httpd::Level;
+use crate::httpd::log::{LogTarget, log};
+use crate::ossl::lib::sha256;
+use crate::ossl::session::{Binding, SessionRef};
+use crate::ossl::ssl::{Ssl, SslRef};
+use crate::ossl::verify::{VerifyAnswer, VerifyEnd, VerifyStep, WITHOUT_ALERT, is_timely};
+use crate::ossl::x509;
+use crate::policy::verify::{
+    self, CRL_EXPIRED, Completed, Digest, GOOD, Outcome, Shown, Step, StepVerdict, TOO_LONG,
+};
+use openssl::x509::X509Ref;
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+
+/// What is known while the client is verified.
+#[derive(Default)]
+pub struct Verification {
+    /// Whom to believe: the same during all of a handshake.
+    trust: RefCell<Option<Arc<Loaded>>>,
+    /// An objection of the library that does not count here (`X509_V_ERR_...`).
+    accepted: Cell<i32>,
+    /// The verification has come to its end.
+    completed: Cell<bool>,
+}
+
+impl Verification {
+    fn loaded(&self) -> Option<Arc<Loaded>> {
+        self.trust.borrow().clone()
+    }
+}
+
+/// Puts CAs and lists of revoked certificates on the connection, those of the
+/// vhost whose terms are in force now.
+pub fn prepare(state: &ConnState, ssl: &SslRef) -> bool {
+    let vhost = state.vhost();
+    let trust = vhost.tls.as_ref().and_then(|tls| tls.trust.as_ref());
+    let loaded = trust.map(|trust| trust.current(vhost.server.get()));
+    let done = loaded.as_ref().is_none_or(|loaded| ssl.set_verify_store(&loaded.store));
+    state.verification.trust.replace(loaded);
+    done
+}
+
+/// The library has looked at a certificate.
+pub fn step(state: &ConnState, step: &VerifyStep<'_>) -> VerifyAnswer {
+    let conn = state.conn();
+    let vhost = state.vhost();
+    let Some(tls) = &vhost.tls else { return VerifyAnswer { accept: false, error: verify::UNSPECIFIED } };
+    let tail = || step.certificate.map_or(" [certificate: -not available-]".to_owned(), x509::log_tail);
+    if conn.logs(Level::Debug) {
+        let ((mode, mask), depth) = (tls.verify.crl.describe(), step.depth);
+        let tail = tail();
+        log!(
+            conn,
+            Debug,
+            "AH02275: Certificate Verification, depth {depth}, CRL checking mode: {mode} ({mask:x}){tail}"
+        );
+    }
+    let VerifyStep { ok, error, depth, .. } = *step;
+    let refused = |error| VerifyAnswer { accept: false, error };
+    match tls.verify.judge(Step { ok, error, depth }) {
+        StepVerdict::Accept => VerifyAnswer { accept: true, error },
+        StepVerdict::AcceptUnvouched => {
+            log!(
+                conn,
+                Debug,
+                "AH02037: Certificate Verification: Verifiable Issuer is configured as optional, therefore we're accepting the certificate"
+            );
+            state.verification.accepted.set(error);
+            VerifyAnswer { accept: true, error }
+        }
+        StepVerdict::AcceptWithoutCrl => {
+            log!(conn, Trace3, "Certificate Verification: no list of revoked certificates, which is allowed");
+            VerifyAnswer { accept: true, error: state.verification.accepted.get() }
+        }
+        StepVerdict::Refuse => {
+            let text = x509::verify_error(error.into());
+            if conn.logs(Level::Info) {
+                let tail = tail();
+                log!(conn, Info, "AH02276: Certificate Verification: Error ({error}): {text}{tail}");
+            } else {
+                log!(conn, Error, "AH02039: Certificate Verification: Error ({error}): {text}");
+            }
+            refused(if error == CRL_EXPIRED { WITHOUT_ALERT } else { error })
+        }
+        StepVerdict::RefuseTooLong => {
+            let most = tls.verify.depth;
+            log!(
+                conn,
+                Error,
+                "AH02040: Certificate Verification: Certificate Chain too long (chain has {depth} certificates, but maximum allowed are only {most})"
+            );
+            refused(TOO_LONG)
+        }
+    }
+}
+
+/// The library has come to its end. What else has to be known of a chain that
+/// is good so far is asked here.
+pub fn end(state: &ConnState, end: &VerifyEnd<'_>) -> VerifyAnswer {
+    if !end.ok {
+        // It must not look like success.
+        let error = if end.error == GOOD { verify::UNSPECIFIED } else { end.error };
+        return VerifyAnswer { accept: false, error };
+    }
+    state.verification.completed.set(true);
+    // Whatever was found afterwards: nobody vouches for the certificate.
+    let accepted = state.verification.accepted.get();
+    let error = if accepted == GOOD { end.error } else { accepted };
+    VerifyAnswer { accept: true, error }
+}
+
+/// The policy in force, with the lists of revoked certificates as they are now.
+fn policy(state: &ConnState, tls: &Tls) -> Option<Digest> {
+    match state.verification.loaded() {
+        Some(loaded) => sha256(&[tls.digest, loaded.digest].concat()),
+        None => Some(tls.digest),
+    }
+}
+
+fn certificate_digest(certificate: &X509Ref) -> Option<Digest> {
+    sha256(&certificate.to_der().ok()?)
+}
+
+/// What ties a session to the terms and the client that it was made with.
+#[must_use]
+pub fn binding(state: &ConnState, tls: &Tls, ssl: &SslRef, session: &SessionRef) -> Binding {
+    let made = || {
+        let (client, result) = match session.peer_certificate() {
+            None => ([0; 32], 0),
+            Some(certificate) => (certificate_digest(&certificate)?, u8::try_from(ssl.verify_result()).ok()?),
+        };
+        Some(Binding { policy: policy(state, tls)?, result, client })
+    };
+    made().unwrap_or(Binding::FOREIGN)
+}
+
+/// Whether a session may be resumed under the policy of `tls`. One without a
+/// binding comes from another implementation that shares the cache; its
+/// session id context has to be enough, as long as clients are not verified.
+/// Sessions of TLS-SRP fit nobody: whoever resumes one can name another user
+/// than the one who has logged in.
+#[must_use]
+pub fn fits(state: &ConnState, tls: &Tls, session: &SessionRef) -> bool {
+    if session.cipher_name().is_some_and(|name| name.starts_with("SRP-")) {
+        return false;
+    }
+    let Some(bound) = session.binding() else { return !tls.auth.verifies_clients() };
+    if bound == Binding::FOREIGN || Some(bound.policy) != policy(state, tls) {
+        return false;
+    }
+    let shown = match session.peer_certificate() {
+        None if bound.client == [0; 32] => Shown::Nothing,
+        Some(certificate) if certificate_digest(&certificate) == Some(bound.client) => {
+            let checks = tls.verify.crl.scope != CrlScope::None;
+            let lists = !checks || state.verification.loaded().is_none_or(|loaded| loaded.is_timely());
+            Shown::Certificate { result: bound.result.into(), timely: lists && is_timely(&certificate) }
+        }
+        _ => return false,
+    };
+    tls.verify.may_resume(shown)
+}
+
+/// What the handshake says of the client. `None`: it is not let in, and that
+/// was logged. The handshake itself refuses before, unless another module or
+/// a command of the library has changed what it asks for.
+#[must_use]
+pub fn conclude(state: &ConnState, ssl: &Ssl) -> Option<Outcome> {
+    let vhost = state.vhost();
+    if state.challenge.get() {
+        return Some(Outcome::Absent);
+    }
+    let tls = vhost.tls.as_ref()?;
+    let certificate = match ssl.peer_certificate() {
+        None => None,
+        Some(certificate) => Some(certificate_digest(&certificate)?),
+    };
+    let outcome = verify::conclude(&Completed {
+        policy: policy(state, tls)?,
+        terms: tls.verify,
+        certificate,
+        completed: state.verification.completed.get() || ssl.is_resumed(),
+        result: i32::try_from(ssl.verify_result()).unwrap_or(verify::UNSPECIFIED),
+        tls13: ssl.is_tls13(),
+    });
+    let conn = state.conn();
+    let is_admitted = tls.verify.admits(&outcome);
+    match &outcome {
+        Outcome::Good(_) => {}
+        Outcome::Absent if is_admitted => {}
+        Outcome::Absent => log!(conn, Info, "AH02011: No acceptable peer certificate available"),
+        Outcome::Generous | Outcome::Bad(_) if is_admitted => log!(
+            conn,
+            Info,
+            "AH02009: SSL client authentication failed, accepting certificate based on \"SSLVerifyClient {}\" configuration",
+            VerifyClient::OptionalNoCa.name()
+        ),
+        Outcome::Generous | Outcome::Bad(_) => {
+            let text = x509::verify_error(ssl.verify_result());
+            log!(conn, Info, "AH02010: SSL client authentication failed: {text}");
+        }
+    }
+    is_admitted.then_some(outcome)
+}

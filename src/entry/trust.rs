@@ -1,0 +1,268 @@
+//! Whom a server believes when clients show certificates: its CAs, and the
+//! lists of revoked certificates, which are read again when they change.
+
+use crate::apr::pool::c_path;
+use crate::config::server::ServerConfig;
+use crate::config::verify::{CrlCheck, CrlScope};
+use crate::httpd::Server;
+use crate::httpd::log::log;
+use crate::ossl::error::LibraryError;
+use crate::ossl::lib::sha256;
+use crate::ossl::verify::{StoreDraft, VerifyStore, crls, seconds_left};
+use crate::policy::verify::Digest;
+use openssl::x509::X509Crl;
+use std::collections::HashMap;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use thiserror::Error;
+
+/// Files are looked at no more often.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Where it comes from.
+#[derive(Clone, Debug)]
+struct Places {
+    ca_file: Option<PathBuf>,
+    ca_path: Option<PathBuf>,
+    crl_file: Option<PathBuf>,
+    crl_path: Option<PathBuf>,
+    check: CrlCheck,
+}
+
+/// Why there is no store.
+#[derive(Debug, Error)]
+pub enum TrustError {
+    /// The CAs cannot be loaded.
+    #[error("the certificates of the CAs cannot be loaded")]
+    Authorities(Vec<LibraryError>),
+    /// A list of revoked certificates cannot be loaded.
+    #[error("{} does not have usable lists of revoked certificates", .0.display())]
+    Crls(PathBuf, Vec<LibraryError>),
+    /// A file or directory cannot be read.
+    #[error("{} cannot be read: {}", .0.display(), .1)]
+    Read(PathBuf, io::Error),
+}
+
+/// What was loaded at one time.
+pub struct Loaded {
+    /// CAs and lists.
+    pub store: VerifyStore,
+    /// SHA-256 of the lists.
+    pub digest: Digest,
+    /// When one of the lists has to be replaced; only where lists are checked.
+    expires: Option<Instant>,
+}
+
+impl Loaded {
+    /// Whether all lists are still good.
+    #[must_use]
+    pub fn is_timely(&self) -> bool {
+        self.expires.is_none_or(|end| Instant::now() < end)
+    }
+}
+
+/// A file as it was when it was looked at.
+type Print = Vec<(PathBuf, i64, i64, u64, u64)>;
+
+struct Held {
+    loaded: Arc<Loaded>,
+    print: Print,
+    looked: Instant,
+}
+
+/// The store of a policy.
+pub struct Trust {
+    places: Places,
+    held: Mutex<Held>,
+}
+
+impl Trust {
+    /// Loads what the directives of a server name. `None` when there are none.
+    ///
+    /// # Errors
+    /// See [`TrustError`].
+    pub fn open(declared: &ServerConfig) -> Result<Option<Self>, TrustError> {
+        let check = declared.ca_revocation_check.unwrap_or_default();
+        // Without a check C's module ignores the lists as well.
+        let crl = |path: &Option<PathBuf>| path.clone().filter(|_| check.scope != CrlScope::None);
+        let places = Places {
+            ca_file: declared.ca_certificate_file.clone(),
+            ca_path: declared.ca_certificate_path.clone(),
+            crl_file: crl(&declared.ca_revocation_file),
+            crl_path: crl(&declared.ca_revocation_path),
+            check,
+        };
+        if places.ca_file.is_none() && places.ca_path.is_none() && !places.has_crls() {
+            return Ok(None);
+        }
+        let print = places.print()?;
+        let held = Held { loaded: Arc::new(places.load(&print)?), print, looked: Instant::now() };
+        Ok(Some(Self { places, held: Mutex::new(held) }))
+    }
+
+    /// What to verify by now. A list that was changed and cannot be used leaves
+    /// the one before in force; that is said once, in the log of `server`.
+    pub fn current(&self, server: Server<'_>) -> Arc<Loaded> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.places.has_crls() && held.looked.elapsed() >= INTERVAL {
+            held.looked = Instant::now();
+            self.refresh(&mut held, server);
+        }
+        Arc::clone(&held.loaded)
+    }
+
+    fn refresh(&self, held: &mut Held, server: Server<'_>) {
+        let print = match self.places.print() {
+            Ok(print) if print == held.print => return,
+            Ok(print) => print,
+            Err(error) => {
+                // A print of nothing: the next one that can be taken differs, and this is said once.
+                if !std::mem::take(&mut held.print).is_empty() {
+                    complain(server, &error);
+                }
+                return;
+            }
+        };
+        match self.places.load(&print) {
+            Ok(loaded) => {
+                held.loaded = Arc::new(loaded);
+                log!(server, Info, "The lists of revoked certificates have changed and were read again");
+            }
+            Err(error) => complain(server, &error),
+        }
+        held.print = print;
+    }
+}
+
+fn complain(server: Server<'_>, error: &TrustError) {
+    log!(server, Error, "The lists of revoked certificates stay as they were: {error}");
+}
+
+impl Places {
+    fn has_crls(&self) -> bool {
+        self.crl_file.is_some() || self.crl_path.is_some()
+    }
+
+    /// The files with lists, as they are now.
+    fn print(&self) -> Result<Print, TrustError> {
+        let mut files: Vec<PathBuf> = self.crl_file.iter().cloned().collect();
+        if let Some(directory) = &self.crl_path {
+            let failed = |error| TrustError::Read(directory.clone(), error);
+            for entry in std::fs::read_dir(directory).map_err(failed)? {
+                let entry = entry.map_err(failed)?;
+                if is_hash_link(&entry.file_name().to_string_lossy()) {
+                    files.push(entry.path());
+                }
+            }
+        }
+        files.sort_unstable();
+        let stat = |file: PathBuf| match std::fs::metadata(&file) {
+            Ok(found) => Some(Ok((file, found.mtime(), found.mtime_nsec(), found.size(), found.ino()))),
+            // A link to what is gone, or a file that just went.
+            Err(error)
+                if error.kind() == io::ErrorKind::NotFound && Some(&file) != self.crl_file.as_ref() =>
+            {
+                None
+            }
+            Err(error) => Some(Err(TrustError::Read(file, error))),
+        };
+        files.into_iter().filter_map(stat).collect()
+    }
+
+    fn load(&self, files: &Print) -> Result<Loaded, TrustError> {
+        let authorities = TrustError::Authorities;
+        let mut draft = StoreDraft::new().map_err(authorities)?;
+        if let Some(file) = &self.ca_file {
+            draft.add_file(&c_path(file)).map_err(authorities)?;
+        }
+        if let Some(directory) = &self.ca_path {
+            draft.add_directory(&c_path(directory)).map_err(authorities)?;
+        }
+        if self.check.scope != CrlScope::None {
+            draft.check_revocation(self.check.scope == CrlScope::Chain).map_err(authorities)?;
+        }
+        let (mut bytes, mut ends) = (Vec::new(), Ends::default());
+        for (file, ..) in files {
+            let text = std::fs::read(file).map_err(|error| TrustError::Read(file.clone(), error))?;
+            let unusable = |errors| TrustError::Crls(file.clone(), errors);
+            let lists = crls(&text).map_err(unusable)?;
+            if lists.is_empty() {
+                return Err(unusable(Vec::new()));
+            }
+            for list in &lists {
+                draft.add_crl(list).map_err(unusable)?;
+                ends.add(list);
+            }
+            bytes.extend_from_slice(&text);
+        }
+        let digest = sha256(&bytes).ok_or_else(|| authorities(Vec::new()))?;
+        Ok(Loaded { store: draft.build(), digest, expires: ends.first() })
+    }
+}
+
+/// Seconds that are left of the newest list of each issuer.
+#[derive(Default)]
+struct Ends(HashMap<Vec<u8>, i64>);
+
+impl Ends {
+    fn add(&mut self, list: &X509Crl) {
+        let Some(left) = seconds_left(list) else { return };
+        let issuer = list.issuer_name().to_der().unwrap_or_default();
+        let newest = self.0.entry(issuer).or_insert(left);
+        *newest = (*newest).max(left);
+    }
+
+    fn first(&self) -> Option<Instant> {
+        let left = self.0.values().copied().min()?;
+        Instant::now().checked_add(Duration::from_secs(u64::try_from(left).unwrap_or(0)))
+    }
+}
+
+/// Whether the name is one that `openssl rehash` gives to a list: `1a2b3c4d.r0`.
+fn is_hash_link(name: &str) -> bool {
+    name.split_once(".r").is_some_and(|(hash, number)| {
+        hash.len() == 8
+            && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
+            && !number.is_empty()
+            && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
+/// The files of a directory that hold certificates, in order.
+///
+/// # Errors
+/// It cannot be read.
+pub fn files_of(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(directory)? {
+        let path = entry?.path();
+        if !path.is_dir() {
+            files.push(path);
+        }
+    }
+    files.sort_unstable();
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_lists() {
+        for (name, is) in [
+            ("1a2b3c4d.r0", true),
+            ("1A2b3c4d.r17", true),
+            ("1a2b3c4d.0", false),
+            ("1a2b3c4d.r", false),
+            ("1a2b3c4d.r1x", false),
+            ("1a2b3c4.r0", false),
+            ("ca.pem", false),
+        ] {
+            assert_eq!(is_hash_link(name), is, "{name}");
+        }
+    }
+}
