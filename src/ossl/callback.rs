@@ -132,7 +132,8 @@ pub trait ServerEvents: Sync {
         VerifyAnswer { accept: step.ok, error: step.error }
     }
 
-    /// The verification of the client's chain has come to its end; this answer is the last word.
+    /// The verification of the client's chain has come to its end. The answer may refuse what is good so far, never
+    /// accept what is not.
     fn verify_end(&self, ssl: &SslRef, end: &VerifyEnd<'_>) -> VerifyAnswer {
         let _ = ssl;
         VerifyAnswer { accept: end.ok, error: end.error }

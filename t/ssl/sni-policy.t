@@ -48,6 +48,22 @@ my @table = (
     ["$pair SSLOpenSSLConfCmd Groups P-256", "$pair SSLOpenSSLConfCmd Groups P-384", 'authentication'],
     ["$pair SSLOpenSSLConfCmd Groups P-256\nSSLOpenSSLConfCmd MinProtocol TLSv1.2",
         "$pair SSLOpenSSLConfCmd MinProtocol TLSv1.2\nSSLOpenSSLConfCmd Groups P-256", 'authentication'],
+    [$pair,      "$pair SSLVerifyClient none",                             ''],    # the default, spelt out
+    [$pair,      "$pair SSLVerifyDepth 1",                                 ''],
+    [$pair,      "$pair SSLCARevocationCheck none",                        ''],
+    [$pair,      "$pair SSLVerifyClient optional",                         'authentication'],
+    ["$pair SSLVerifyClient optional", "$pair SSLVerifyClient optional",   ''],
+    ["$pair SSLVerifyClient optional", "$pair SSLVerifyClient optional_no_ca", 'authentication'],
+    [$pair,      "$pair SSLVerifyDepth 2",                                 'authentication'],
+    [$pair,      "$pair SSLCACertificateFile $certs/root.pem",             'authentication'],
+    ["$pair SSLCACertificateFile $certs/root.pem", "$pair SSLCACertificateFile $certs/root.pem", ''],
+    [$pair,      "$pair SSLCACertificatePath $certs",                      'authentication'],
+    [$pair,      "$pair SSLCADNRequestFile $certs/root.pem",               'authentication'],
+    [$pair,      "$pair SSLCADNRequestPath $certs",                        'authentication'],
+    [$pair,      "$pair SSLCARevocationFile $certs/root.pem",              'authentication'],
+    [$pair,      "$pair SSLCARevocationPath $certs",                       'authentication'],
+    [$pair,      "$pair SSLCARevocationCheck leaf\nSSLCARevocationPath $certs", 'authentication'],
+    ["$pair SSLCARevocationCheck leaf\nSSLCARevocationPath $certs", "$pair SSLCARevocationCheck leaf no_crl_for_cert_ok\nSSLCARevocationPath $certs", 'authentication'],
     [$pair,      "$pair SSLEngine off",                                    'everything'],
 );
 my %allowed = (

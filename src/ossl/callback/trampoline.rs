@@ -171,7 +171,7 @@ pub(in crate::ossl) unsafe extern "C" fn verify_end(raw: *mut sys::X509_STORE_CT
     });
     // SAFETY: as above.
     unsafe { sys::X509_STORE_CTX_set_error(raw, answer.error) };
-    answer.accept.into()
+    (answer.accept && done == 1).into()
 }
 
 pub(super) unsafe extern "C" fn session_new(raw: *mut sys::SSL, session: *mut sys::SSL_SESSION) -> c_int {

@@ -296,7 +296,7 @@ fn a_certificate_can_be_asked_for_after_the_handshake() {
     assert!(!pair.server.request_certificate().unwrap_err().is_empty());
 }
 
-fn trust(ctx: &SslCtx, ca: &openssl::x509::X509) {
+pub(super) fn trust(ctx: &SslCtx, ca: &openssl::x509::X509) {
     use foreign_types::ForeignType;
     // SAFETY: the context is alive, and so is its store.
     let store = unsafe { openssl_sys::SSL_CTX_get_cert_store(ctx.as_ptr()) };

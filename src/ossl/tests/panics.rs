@@ -5,6 +5,7 @@ use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use super::handshake::trust;
 use super::make::*;
 use super::pipe::{Outcome, Pair, read};
 use crate::ossl::bio::{Io, Transport};
@@ -12,7 +13,7 @@ use crate::ossl::callback::{
     self, AlpnVerdict, CertificateVerdict, ClientHello, HelloVerdict, ServerEvents, SniVerdict, StateChange,
     TicketStatus, TicketUse, TicketVerdict, Wanted,
 };
-use crate::ossl::ctx::{SessionCacheMode, SslCtx, SslCtxRef, options};
+use crate::ossl::ctx::{SessionCacheMode, SslCtx, SslCtxRef, Verify, options};
 use crate::ossl::session::{Session, SessionRef};
 use crate::ossl::ssl::{Ssl, SslRef, Stopped};
 use crate::ossl::ticket::TicketKeys;
@@ -152,6 +153,24 @@ fn alpn() {
 fn certificate() {
     refuses("certificate", TLS12, true, None);
     refuses("certificate", TLS13, true, None);
+}
+
+#[test]
+fn verification() {
+    for version in [TLS12, TLS13] {
+        for name in ["verify_step", "verify_end", "nothing"] {
+            let (server, faulty) = faulty(name, version, true);
+            trust(&server, &authority().0);
+            server.verify_with_events(Verify::PEER);
+            let person = identity_for("a person", Kind::Ecdsa);
+            let client = client();
+            client.install(&person.cert, &person.key, &[]).unwrap();
+            let ((_, here), pair) = meet(&server, &client, None);
+            assert_eq!(faulty.1.load(Relaxed) > 0, name != "nothing", "{name} {version:x}");
+            assert_eq!(here.is_ok(), name == "nothing", "{name} {version:x}: {here:?}");
+            assert_eq!(is_usable(&pair), name == "nothing", "{name} {version:x}");
+        }
+    }
 }
 
 #[test]
