@@ -17,6 +17,15 @@ enum {
     SHIM_NOT_IN_DIRECTORY = NOT_IN_DIR_LOC_FILE | NOT_IN_LIMIT | NOT_IN_HTACCESS
 };
 
+/* Expressions in .htaccess files: without what reads files, where httpd knows of that. */
+enum {
+#ifdef AP_EXPR_FLAG_RESTRICTED_FILE_FUNC
+    SHIM_EXPR_IN_HTACCESS = AP_EXPR_FLAG_RESTRICTED_FILE_FUNC
+#else
+    SHIM_EXPR_IN_HTACCESS = AP_EXPR_FLAG_RESTRICTED
+#endif
+};
+
 /* A text that is joined from several macros. */
 static inline const char *shim_base_revision(void) { return AP_SERVER_BASEREVISION; }
 

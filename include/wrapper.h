@@ -14,6 +14,7 @@
 #include "ap_provider.h"
 #include "ap_release.h"
 #include "ap_socache.h"
+#include "mod_auth.h"
 #include "mod_log_config.h"
 #include "scoreboard.h"
 #include "util_filter.h"

@@ -2,6 +2,7 @@
 //! only place C calls; it turns pointers into handles, asks the layers below
 //! and carries out what they say.
 
+pub mod access;
 pub mod cache;
 pub mod challenge;
 mod client;

@@ -3,8 +3,10 @@
 //! A handle borrows its record for the duration of one call from C. What is
 //! kept longer is a `*Slot`, whose owner must not outlive the record.
 
+pub mod authz;
 pub mod command;
 pub mod conn;
+pub mod expr;
 pub mod filter;
 pub mod hook;
 pub mod log;

@@ -3,6 +3,7 @@
 pub mod alpn;
 pub mod answers;
 pub mod check;
+pub mod credentials;
 pub mod identity;
 pub mod ticket;
 pub mod verify;

@@ -59,6 +59,24 @@ impl<'p> Pool<'p> {
         unsafe { sys::apr_pstrmemdup(self.as_ptr(), bytes.as_ptr().cast(), bytes.len()) }
     }
 
+    /// A copy of `values` in the pool; nothing is dropped with it.
+    #[must_use]
+    pub fn slice<T: Copy>(self, values: &[T]) -> &'p [T] {
+        const { assert!(align_of::<T>() <= align_of::<*const ()>(), "APR aligns to pointers") };
+        if values.is_empty() {
+            return &[];
+        }
+        // SAFETY: the pool is alive.
+        let place = unsafe { sys::apr_palloc(self.as_ptr(), size_of_val(values)) }.cast::<T>();
+        if place.is_null() {
+            std::alloc::handle_alloc_error(std::alloc::Layout::for_value(values));
+        }
+        // SAFETY: both hold that many values, and the new place is nobody else's.
+        unsafe { place.copy_from_nonoverlapping(values.as_ptr(), values.len()) };
+        // SAFETY: written just before; lives as long as the pool.
+        unsafe { std::slice::from_raw_parts(place, values.len()) }
+    }
+
     /// Makes a sub-pool that is destroyed at the end of `body`. Only in the
     /// thread that owns this pool.
     pub fn scratch<R>(self, body: impl FnOnce(Pool<'_>) -> R) -> Option<R> {
@@ -175,6 +193,14 @@ mod tests {
             assert!(!dropped.get());
         });
         assert!(dropped.get());
+    }
+
+    #[test]
+    fn slices_are_copied() {
+        test_pool(|pool, _| {
+            assert_eq!(pool.slice(&[1_u16, 2, 3]), [1, 2, 3]);
+            assert!(pool.slice::<u64>(&[]).is_empty());
+        });
     }
 
     #[test]

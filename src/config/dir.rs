@@ -8,6 +8,8 @@ use super::verify::VerifyClient;
 pub struct DirConfig {
     /// `SSLOptions`.
     pub options: Options,
+    /// `SSLRequireSSL`.
+    pub require_ssl: bool,
     /// `SSLVerifyClient`.
     pub verify_client: Option<VerifyClient>,
     /// `SSLVerifyDepth`.
@@ -20,6 +22,7 @@ impl DirConfig {
     pub fn merge(outer: Self, inner: Self) -> Self {
         Self {
             options: Options::merge(outer.options, inner.options),
+            require_ssl: outer.require_ssl || inner.require_ssl,
             verify_client: inner.verify_client.or(outer.verify_client),
             verify_depth: inner.verify_depth.or(outer.verify_depth),
         }
@@ -29,6 +32,16 @@ impl DirConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_outer_section_requires_stays_required() {
+        for (outer, inner, merged) in
+            [(false, false, false), (true, false, true), (false, true, true), (true, true, true)]
+        {
+            let of = |require_ssl| DirConfig { require_ssl, ..DirConfig::default() };
+            assert_eq!(DirConfig::merge(of(outer), of(inner)).require_ssl, merged, "{outer} > {inner}");
+        }
+    }
 
     #[test]
     fn inner_values_win() {

@@ -4,6 +4,7 @@
 //! would then let somebody in.
 
 use crate::apr::Status;
+use crate::httpd::authz;
 use crate::httpd::hook::answer;
 use crate::httpd::{Conn, Filter};
 use crate::sys;
@@ -15,6 +16,9 @@ pub const REFUSE: c_int = answer::SERVER_ERROR;
 
 /// Hooks that only say something: they do not know.
 pub const DO_NOT_KNOW: c_int = answer::DECLINED;
+
+/// A `Require` line: it does not let anybody in.
+pub const DENY: sys::authz_status = authz::DENIED;
 
 /// A directive: the configuration is refused.
 pub const COMMAND: *const c_char = c"internal error in this directive's handler (see the log)".as_ptr();
@@ -70,6 +74,8 @@ mod tests {
     entry_point! { fn lookup_of_text(_r: *mut sys::request_rec) -> *mut c_char, closed: EMPTY; { panic!("deliberate") } }
     entry_point! { fn merge(_p: *mut sys::apr_pool_t) -> *mut c_void, closed: NO_RECORD; { panic!("deliberate") } }
 
+    entry_point! { fn authorization(_r: *mut sys::request_rec) -> sys::authz_status, closed: DENY; { panic!("deliberate") } }
+
     fn zeroed<T>() -> Box<MaybeUninit<T>> {
         Box::new(MaybeUninit::zeroed())
     }
@@ -109,6 +115,10 @@ mod tests {
         let none = std::ptr::null_mut();
         // SAFETY: the functions panic before they look at their argument.
         assert_eq!(unsafe { hook_of_request(none) }, 500);
+        // SAFETY: as above.
+        let verdict = unsafe { authorization(none) };
+        assert_eq!(verdict, sys::AUTHZ_DENIED);
+        assert_ne!(verdict, sys::AUTHZ_GRANTED);
         // SAFETY: as above.
         assert_eq!(unsafe { hook_that_says(none) }, answer::DECLINED);
         // SAFETY: as above.

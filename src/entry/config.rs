@@ -1,16 +1,19 @@
 //! The configuration of servers and directories, as httpd stores and merges it.
 
+use super::access::Rules;
 use super::vhost::Vhost;
 use super::{closed, module};
 use crate::apr::Pool;
 use crate::config::dir::DirConfig;
 use crate::config::global::GlobalConfig;
 use crate::config::server::ServerConfig;
+use crate::httpd::command::Parms;
+use crate::httpd::expr::Expression;
 use crate::httpd::socache::SharedCache;
 use crate::httpd::{Request, Server};
 use crate::sys;
 use std::cell::{Cell, Ref, RefCell, RefMut};
-use std::ffi::{c_char, c_void};
+use std::ffi::{CStr, c_char, c_void};
 use std::sync::{Arc, OnceLock};
 
 /// What the module stores for a server. Everything but `vhost` is for the
@@ -70,15 +73,29 @@ impl ServerConf {
 
 /// What the module stores for a directory: small, and copied when it is read.
 #[derive(Default)]
-pub struct DirConf(Cell<DirConfig>);
+pub struct DirConf {
+    values: Cell<DirConfig>,
+    /// In the pool of this configuration, or of one that it was merged from:
+    /// httpd keeps those longer. Handed out for shorter lives only.
+    rules: Cell<Rules<'static>>,
+}
 
 impl DirConf {
     /// The configuration for the directory of `request`.
     #[must_use]
     pub fn of(request: Request<'_>) -> DirConfig {
-        let conf = request.dir_config(module::handle());
+        Self::find(request).map(Self::get).unwrap_or_default()
+    }
+
+    /// What requests must satisfy in the directory of `request`.
+    #[must_use]
+    pub fn rules(request: Request<'_>) -> Rules<'_> {
+        Self::find(request).map(|conf| conf.rules.get()).unwrap_or_default()
+    }
+
+    fn find(request: Request<'_>) -> Option<&Self> {
         // SAFETY: httpd stores here only what `create_dir` and `merge_dir` returned.
-        unsafe { conf.cast::<Self>().as_ref() }.map(|conf| conf.0.get()).unwrap_or_default()
+        unsafe { Self::from_raw(request.dir_config(module::handle())) }
     }
 
     /// # Safety
@@ -92,12 +109,29 @@ impl DirConf {
     /// The current value.
     #[must_use]
     pub fn get(&self) -> DirConfig {
-        self.0.get()
+        self.values.get()
     }
 
     /// Replaces the value; while the section is read.
     pub fn set(&self, value: DirConfig) {
-        self.0.set(value);
+        self.values.set(value);
+    }
+
+    /// Adds an expression of `SSLRequire`; while the section is read.
+    pub fn require(&self, parms: Parms<'_>, expression: Expression<'_>, text: &CStr) {
+        self.change(parms.pool(), |rules, pool| rules.with(pool, expression, pool.text(text.to_bytes())));
+    }
+
+    /// Sets the variable of `SSLUserName`; while the section is read.
+    pub fn set_user_name(&self, parms: Parms<'_>, variable: &CStr) {
+        self.change(parms.pool(), |rules, pool| rules.with_user_name(pool.text(variable.to_bytes())));
+    }
+
+    fn change<'p>(&self, pool: Pool<'p>, change: impl FnOnce(Rules<'p>, Pool<'p>) -> Rules<'p>) {
+        let rules = change(self.rules.get(), pool);
+        // SAFETY: httpd makes the configuration of a section in the pool that its lines are read with, so it goes
+        // with the configuration.
+        self.rules.set(unsafe { std::mem::transmute::<Rules<'p>, Rules<'static>>(rules) });
     }
 }
 
@@ -151,6 +185,14 @@ entry_point! {
         // SAFETY: as above.
         let add = unsafe { DirConf::from_raw(add) };
         let (Some(base), Some(add)) = (base, add) else { return std::ptr::null_mut() };
-        keep(pool, DirConf(Cell::new(DirConfig::merge(base.get(), add.get()))))
+        // SAFETY: httpd passes the pool that the merged configuration lives in.
+        let Some(merged) = (unsafe { Pool::from_raw(pool) }) else { return std::ptr::null_mut() };
+        let conf = DirConf {
+            values: Cell::new(DirConfig::merge(base.get(), add.get())),
+            // Not yet changed by anybody: both live as long as the merged one.
+            rules: Cell::new(base.rules.get()),
+        };
+        conf.change(merged, |outer, pool| Rules::merge(pool, outer, add.rules.get()));
+        keep(pool, conf)
     }
 }

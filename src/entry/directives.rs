@@ -3,6 +3,7 @@
 //! httpd's array of commands, the documentation and its check are made from
 //! it. A new directive is a row here and a handler in a file below.
 
+mod access;
 mod certificate;
 mod client;
 mod legacy;
@@ -89,7 +90,7 @@ const fn row(
 }
 
 use Arity::{Flag, One, OneOrTwo, Raw, Two, TwoOrThree};
-use Context::{Anywhere, Global, Options, Server, ServerExplained};
+use Context::{Anywhere, AuthConfig, Directory, Global, Options, Server, ServerExplained};
 
 /// All directives, by name.
 pub static TABLE: &[Directive] = &[
@@ -383,6 +384,22 @@ pub static TABLE: &[Directive] = &[
         c"Entropy for the random number generator ('startup|connect builtin|file:/path|exec:/path [bytes]')",
         session::random_seed,
     ),
+    row(
+        c"SSLRequire",
+        Raw,
+        Directory,
+        "none",
+        c"What must be true of requests, an expression; several lines must all be true",
+        access::require,
+    ),
+    row(
+        c"SSLRequireSSL",
+        Raw,
+        Directory,
+        "off",
+        c"Refuses requests without TLS (no arguments)",
+        access::require_ssl,
+    ),
     #[cfg(openssl_srp)]
     row(
         c"SSLSRPUnknownUserSeed",
@@ -433,6 +450,14 @@ pub static TABLE: &[Directive] = &[
         "off",
         c"Whether name-based virtual hosts refuse clients without SNI ('on', 'off')",
         policy::strict_sni,
+    ),
+    row(
+        c"SSLUserName",
+        One,
+        AuthConfig,
+        "none",
+        c"Variable whose value is the name of the user ('SSL_CLIENT_S_DN_CN', ...)",
+        access::user_name,
     ),
     row(
         c"SSLVHostSNIPolicy",

@@ -4,9 +4,10 @@ use super::connection::ConnState;
 use super::shared::Shared;
 use super::vhost::Vhost;
 use super::wire::{Waiting, Wire};
-use super::{cache, closed, events, filters, handshake, offered, request, start, status, vars};
+use super::{access, cache, closed, events, filters, handshake, offered, request, start, status, vars};
 use crate::apr::Pool;
 use crate::guard;
+use crate::httpd::authz::PER_CONFIGURATION;
 use crate::httpd::hook::{Modules, NONE, Order, answer};
 use crate::httpd::log::{self, LogTarget, log};
 use crate::httpd::{Conn, Level, Server, mutex};
@@ -22,12 +23,16 @@ static AFTER_SETENVIF: Modules<2> = Modules::one(c"mod_setenvif.c");
 
 entry_point! {
     /// The module's register_hooks callback: runs after each (re)load.
-    pub fn register_hooks(_pool: *mut sys::apr_pool_t) -> (), closed: ();
+    pub fn register_hooks(pool: *mut sys::apr_pool_t) -> (), closed: ();
     {
         log::set_module_index(super::module::handle().index());
         guard::report_to(|name, text| log::log_anywhere(&format!("mod_ssl: panic in {name}: {text}")));
         filters::register();
         vars::offer();
+        // SAFETY: httpd passes the configuration pool.
+        if let Some(pool) = unsafe { Pool::from_raw(pool) } {
+            access::register_providers(pool);
+        }
         let (middle, none) = (Order::Middle.as_int(), NONE);
         // SAFETY: the functions have the signatures of their hooks, and the object is never unloaded.
         unsafe { sys::ap_hook_pre_config(Some(pre_config), none, none, middle) };
@@ -47,6 +52,13 @@ entry_point! {
         unsafe { sys::ap_hook_default_port(Some(request::default_port), none, none, middle) };
         // SAFETY: as above.
         unsafe { sys::ap_hook_post_read_request(Some(request::post_read_request), AFTER_SETENVIF.as_ptr(), none, middle) };
+        let (first, per_conf) = (Order::First.as_int(), PER_CONFIGURATION);
+        // SAFETY: as above.
+        unsafe { sys::ap_hook_check_access(Some(access::check_access), none, none, middle, per_conf) };
+        // SAFETY: as above.
+        unsafe { sys::ap_hook_check_authn(Some(access::check_authn), none, none, first, per_conf) };
+        // SAFETY: as above.
+        unsafe { sys::ap_hook_check_authz(Some(access::check_authz), none, none, middle, per_conf) };
         // SAFETY: as above.
         unsafe { sys::ap_hook_fixups(Some(vars::fixups), none, none, middle) };
         // SAFETY: as above.

@@ -93,6 +93,11 @@ fn lookup(context: &Context<'_>, name: &CStr) -> Option<Vec<u8>> {
     value::of(context, name::parse(name.to_bytes())?)
 }
 
+/// The value of the variable `name` for a request.
+pub fn of_request(request: Request<'_>, name: &CStr) -> Option<Vec<u8>> {
+    lookup(&Context::of(request), name)
+}
+
 entry_point! {
     /// Optional function `ssl_ext_list`: the values of an extension.
     fn ssl_ext_list(

@@ -23,6 +23,10 @@ pub enum Context {
     ServerExplained,
     /// Everywhere; in `.htaccess` with `AllowOverride Options`.
     Options,
+    /// Directory-type sections; in `.htaccess` with `AllowOverride AuthConfig`.
+    Directory,
+    /// Everywhere; in `.htaccess` with `AllowOverride AuthConfig`.
+    AuthConfig,
     /// Everywhere, in `.htaccess` with any `AllowOverride`.
     Anywhere,
 }
@@ -35,6 +39,8 @@ impl Context {
             Self::Global | Self::Server => sys::RSRC_CONF,
             Self::ServerExplained => sys::OR_AUTHCFG | sys::RSRC_CONF,
             Self::Options => sys::OR_OPTIONS | sys::RSRC_CONF,
+            Self::Directory => sys::OR_AUTHCFG,
+            Self::AuthConfig => sys::OR_AUTHCFG | sys::RSRC_CONF,
             Self::Anywhere => sys::OR_ALL,
         }) as i32
     }
@@ -46,6 +52,8 @@ impl Context {
             Self::Global => "server config",
             Self::Server | Self::ServerExplained => "server config, virtual host",
             Self::Options => "server config, virtual host, directory, .htaccess (Options)",
+            Self::Directory => "directory, .htaccess (AuthConfig)",
+            Self::AuthConfig => "server config, virtual host, directory, .htaccess (AuthConfig)",
             Self::Anywhere => "server config, virtual host, directory, .htaccess",
         }
     }
@@ -156,6 +164,19 @@ impl<'p> Parms<'p> {
     pub fn temporary_pool(self) -> Pool<'p> {
         // SAFETY: httpd sets the pool for every command.
         unsafe { Pool::from_raw(self.rec().temp_pool) }.unwrap_or_else(|| self.pool())
+    }
+
+    /// The parameters for a call into httpd.
+    #[must_use]
+    pub fn as_ptr(self) -> *mut sys::cmd_parms {
+        self.raw.as_ptr()
+    }
+
+    /// Whether the line stands in a `.htaccess` file: only there the
+    /// configuration does not outlive its reading in another pool.
+    #[must_use]
+    pub fn is_htaccess(self) -> bool {
+        self.rec().pool == self.rec().temp_pool
     }
 
     /// `cmd_data` of the command.

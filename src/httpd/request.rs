@@ -164,6 +164,32 @@ impl<'r> Request<'r> {
         unsafe { sys::ap_get_server_port(self.as_ptr()) }
     }
 
+    /// User and password of HTTP Basic authentication, as the client sent them
+    /// (`ap_get_basic_auth_components`).
+    #[must_use]
+    pub fn basic_credentials(self) -> Option<(&'r CStr, &'r CStr)> {
+        let (mut user, mut password) = (std::ptr::null(), std::ptr::null());
+        // SAFETY: the request is alive, and the places are ours.
+        let status =
+            unsafe { sys::ap_get_basic_auth_components(self.as_ptr(), &raw mut user, &raw mut password) };
+        if status != 0 {
+            return None;
+        }
+        // SAFETY: lives in the request's pool.
+        let user = unsafe { text_from(user) }?;
+        // SAFETY: as above.
+        let password = unsafe { text_from(password) }?;
+        Some((user, password))
+    }
+
+    /// Says who the user is, and by what (`AUTH_TYPE`).
+    pub fn set_user(self, user: &'r CStr, auth_type: &'static CStr) {
+        // SAFETY: the request is alive and this thread's; the text lives as long as it.
+        unsafe { (*self.as_ptr()).user = user.as_ptr().cast_mut() };
+        // SAFETY: as above. httpd does not write to the text.
+        unsafe { (*self.as_ptr()).ap_auth_type = auth_type.as_ptr().cast_mut() };
+    }
+
     /// Writes text to the response (`ap_rputs`).
     pub fn print(self, text: &CStr) {
         // SAFETY: request and text are alive. When the client is gone nobody misses it.

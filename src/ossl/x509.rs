@@ -36,6 +36,8 @@ const GEN_OTHERNAME: c_int = 0;
 const GEN_EMAIL: c_int = 1;
 const GEN_DNS: c_int = 2;
 
+const V_ASN1_BMPSTRING: c_int = 30;
+
 /// A memory BIO that OpenSSL prints to.
 struct Printed(*mut o::BIO);
 
@@ -102,6 +104,20 @@ fn print_name(name: &X509NameRef, flags: c_ulong) -> Vec<u8> {
     unsafe { ffi::X509_NAME_print_ex(printed.0, name.as_ptr(), 0, flags) };
     error::clear();
     printed.into_bytes()
+}
+
+/// Whether another name may have the same text as [`name_oneline`] gives for
+/// this one. That escapes with a backslash, but not the backslash itself, and
+/// does not tell characters of two bytes from pairs of bytes.
+#[must_use]
+pub fn is_oneline_ambiguous(name: &X509NameRef) -> bool {
+    name.entries().any(|entry| {
+        let value = entry.data();
+        // SAFETY: the value is alive.
+        let kind = unsafe { o::ASN1_STRING_type(value.as_ptr()) };
+        let bytes = value.as_slice();
+        bytes.contains(&b'\\') || (kind != V_ASN1_BMPSTRING && bytes.contains(&0))
+    })
 }
 
 /// A distinguished name in the form of releases before 2.3.11: `/C=DE/CN=x`.
@@ -369,7 +385,6 @@ fn print_extension(extension: *mut o::X509_EXTENSION) -> Option<Vec<u8>> {
     let value = unsafe { ffi::d2i_ASN1_TYPE(std::ptr::null_mut(), &raw mut at, c_long::from(len)) };
     // SAFETY: NULL or a new value.
     let typed = unsafe { value.as_ref() }?;
-    const V_ASN1_BMPSTRING: c_int = 30;
     const V_ASN1_VISIBLESTRING: c_int = 26;
     let known = [o::V_ASN1_UTF8STRING, o::V_ASN1_IA5STRING, V_ASN1_VISIBLESTRING, V_ASN1_BMPSTRING];
     let text = known.contains(&typed.type_).then(|| print_string(typed.value.cast(), UTF8_CONVERT));
@@ -444,6 +459,27 @@ mod tests {
             String::from_utf8(name_oneline(subject)).unwrap(),
             "/C=DE/O=Acme, Inc. \\+ S\\xC3\\xB6hne; \"Q\" <x> \\/OU=Unit One/OU=#hash/CN= Alic\\xC3\\xA9 "
         );
+    }
+
+    #[test]
+    fn texts_that_two_names_have() {
+        let name = |entries: &[(Nid, &str)]| {
+            let mut name = X509NameBuilder::new().unwrap();
+            for (kind, value) in entries {
+                name.append_entry_by_nid(*kind, value).unwrap();
+            }
+            name.build()
+        };
+        let (common, unit) = (Nid::COMMONNAME, Nid::ORGANIZATIONALUNITNAME);
+        let one = name(&[(common, "a/OU=b")]);
+        let other = name(&[(common, "a\\"), (unit, "b")]);
+        assert_eq!(name_oneline(&one), name_oneline(&other));
+        assert!(!is_oneline_ambiguous(&one));
+        assert!(is_oneline_ambiguous(&other));
+        for (value, ambiguous) in [("a", false), ("S\u{f6}hne", false), ("\\xC3\\xB6", true), ("a\0b", true)]
+        {
+            assert_eq!(is_oneline_ambiguous(&name(&[(common, value)])), ambiguous, "{value:?}");
+        }
     }
 
     #[test]

@@ -70,6 +70,13 @@ sub load_modules {
     return join '', @lines, 'LoadModule ssl_module ' . root() . "/modules/mod_ssl.so\n";
 }
 
+# Lines for modules that only one test needs.
+sub load_also {
+    my (@names) = @_;
+    my $directory = apxs('LIBEXECDIR');
+    return join '', map { "LoadModule ${_}_module $directory/mod_$_.so\n" } grep { -e "$directory/mod_$_.so" } @names;
+}
+
 sub make_certificates {
     system(root() . '/tools/certificates', '--test', certs()) == 0 or croak 'tools/certificates failed';
 }

@@ -1,0 +1,165 @@
+//! Access control: who may see what, by what is known of the TLS connection.
+
+mod fake_basic_auth;
+mod providers;
+
+pub use fake_basic_auth::check_authn;
+pub use providers::register as register_providers;
+
+use super::closed;
+use super::config::DirConf;
+use super::shared::Shared;
+use super::vars;
+use crate::apr::Pool;
+use crate::config::options::OptionSet;
+use crate::httpd::Request;
+use crate::httpd::expr::Expression;
+use crate::httpd::hook::answer;
+use crate::httpd::log::log;
+use crate::httpd::request::TextField;
+use crate::sys;
+use std::borrow::Cow;
+use std::ffi::{CStr, c_int};
+
+/// The note of a request that was refused for want of what this module
+/// requires: `Satisfy any` does not override it with `StrictRequire`.
+const FORBIDDEN_NOTE: &CStr = c"ssl-access-forbidden";
+
+/// One expression of `SSLRequire`.
+#[derive(Clone, Copy)]
+pub struct Requirement<'p> {
+    expression: Expression<'p>,
+    /// As in the configuration, for messages.
+    text: &'p CStr,
+}
+
+/// What lines of a section say that does not fit into plain values.
+#[derive(Clone, Copy, Default)]
+pub struct Rules<'p> {
+    /// `SSLRequire`, outer sections first. All must hold.
+    requirements: &'p [Requirement<'p>],
+    /// `SSLUserName`: the name of a variable.
+    user_name: Option<&'p CStr>,
+}
+
+impl<'p> Rules<'p> {
+    /// One expression more.
+    #[must_use]
+    pub fn with(self, pool: Pool<'p>, expression: Expression<'p>, text: &'p CStr) -> Self {
+        let more = [self.requirements, &[Requirement { expression, text }]].concat();
+        Self { requirements: pool.slice(&more), ..self }
+    }
+
+    /// Another variable for the name of the user.
+    #[must_use]
+    pub fn with_user_name(self, variable: &'p CStr) -> Self {
+        Self { user_name: Some(variable), ..self }
+    }
+
+    /// The inner section inside the outer.
+    #[must_use]
+    pub fn merge(pool: Pool<'p>, outer: Self, inner: Self) -> Self {
+        let requirements = match (outer.requirements, inner.requirements) {
+            ([], only) | (only, []) => only,
+            (outer, inner) => pool.slice(&[outer, inner].concat()),
+        };
+        Self { requirements, user_name: inner.user_name.or(outer.user_name) }
+    }
+}
+
+entry_point! {
+    /// Hook `access_checker`.
+    pub fn check_access(request: *mut sys::request_rec) -> c_int, closed: closed::REFUSE;
+    {
+        // SAFETY: core passes a live request that belongs to this thread.
+        let Some(request) = (unsafe { Request::from_raw(request) }) else { return answer::SERVER_ERROR };
+        let shared = Shared::of(request.conn());
+        if shared.is_some_and(|shared| shared.established().is_none()) {
+            return answer::FORBIDDEN;
+        }
+        if shared.is_none() && DirConf::of(request).require_ssl {
+            return forbid(request, "SSL connection required");
+        }
+        if Shared::of_request(request).is_none() {
+            return answer::DECLINED;
+        }
+        let rules = DirConf::rules(request);
+        if let Some(variable) = rules.user_name {
+            name_user(request, variable);
+        }
+        rules.requirements.iter().find_map(|rule| rule.refuse(request)).unwrap_or(answer::DECLINED)
+    }
+}
+
+entry_point! {
+    /// Hook `auth_checker`: whoever has logged in is refused nevertheless.
+    pub fn check_authz(request: *mut sys::request_rec) -> c_int, closed: closed::REFUSE;
+    {
+        // SAFETY: core passes a live request that belongs to this thread.
+        let Some(request) = (unsafe { Request::from_raw(request) }) else { return answer::SERVER_ERROR };
+        if is_forbidden_strictly(request) { answer::FORBIDDEN } else { answer::DECLINED }
+    }
+}
+
+impl Requirement<'_> {
+    /// The answer to a request that does not satisfy it.
+    fn refuse(&self, request: Request<'_>) -> Option<c_int> {
+        match self.expression.evaluate(request) {
+            Ok(true) => None,
+            Ok(false) => {
+                let client = text(request, TextField::ClientAddress);
+                let filename = text(request, TextField::Filename);
+                log!(
+                    request,
+                    Info,
+                    "AH02266: Access to {filename} denied for {client} (requirement expression not fulfilled)"
+                );
+                log!(request, Info, "AH02228: Failed expression: {}", self.text.to_string_lossy());
+                Some(fail(request, "AH02229", "SSL requirement expression not fulfilled"))
+            }
+            Err(reason) => {
+                let reason = format!("Failed to execute SSL requirement expression: {reason}");
+                Some(fail(request, "AH02265", &reason))
+            }
+        }
+    }
+}
+
+/// Refuses for want of TLS.
+fn forbid(request: Request<'_>, reason: &str) -> c_int {
+    fail(request, "AH02219", reason)
+}
+
+fn fail(request: Request<'_>, number: &str, reason: &str) -> c_int {
+    log!(
+        request,
+        Error,
+        "{number}: access to {} failed, reason: {reason}",
+        text(request, TextField::Filename)
+    );
+    if let Some(notes) = request.notes() {
+        notes.set_kept(FORBIDDEN_NOTE, c"1");
+    }
+    answer::FORBIDDEN
+}
+
+fn text(request: Request<'_>, field: TextField) -> Cow<'_, str> {
+    request.text(field).unwrap_or_default().to_string_lossy()
+}
+
+/// Whether `access_checker` has refused the request, and nothing may override that.
+fn is_forbidden_strictly(request: Request<'_>) -> bool {
+    let strict = DirConf::of(request).options.in_force().contains(OptionSet::STRICT_REQUIRE);
+    strict && request.notes().is_some_and(|notes| notes.get(FORBIDDEN_NOTE).is_some())
+}
+
+/// `SSLUserName`. `FakeBasicAuth` has users of its own.
+fn name_user(request: Request<'_>, variable: &CStr) {
+    if DirConf::of(request).options.in_force().contains(OptionSet::FAKE_BASIC_AUTH) {
+        return;
+    }
+    match vars::of_request(request, variable) {
+        Some(user) if !user.is_empty() => request.set_user(request.pool().text(&user), c"ClientCert"),
+        _ => log!(request, Warn, "AH02227: Failed to set r->user to '{}'", variable.to_string_lossy()),
+    }
+}

@@ -1,0 +1,27 @@
+//! Directives about access control.
+
+use super::{Args, Complaint, Line};
+use crate::httpd::expr::Expression;
+
+/// `SSLRequireSSL`. Words behind it have never meant anything.
+pub fn require_ssl(line: &Line<'_>, _args: Args<'_>) -> Result<(), Complaint> {
+    let mut dir = line.dir.get();
+    dir.require_ssl = true;
+    line.dir.set(dir);
+    Ok(())
+}
+
+/// `SSLRequire`.
+pub fn require(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
+    let Args::Raw(text) = args else { return Err(format!("{} takes an expression", line.name)) };
+    let expression =
+        Expression::parse(line.parms, text).map_err(|complaint| format!("{}: {complaint}", line.name))?;
+    line.dir.require(line.parms, expression, text);
+    Ok(())
+}
+
+/// `SSLUserName`.
+pub fn user_name(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
+    line.dir.set_user_name(line.parms, args.word(0).unwrap_or_default());
+    Ok(())
+}
