@@ -37,7 +37,7 @@ for my $document ('docs/faq.md', 'docs/migration.md') {
 }
 my ($announced) = $text{'docs/migration.md'} =~ /`SSLLegacyDirectives on`/g;
 ok !$announced || !$built{SSLLegacyDirectives} || $text{'docs/migration.md'} !~ /being built at the moment/, 'SSLLegacyDirectives is announced only while it is not there';
-my %both = map { $_ => 1 } qw(SSLLog SSLLogLevel SSLMutex SSLPolicy);    # known, though not in mod_ssl 2.4's form
+my %both = map { $_ => 1 } qw(SSLClientHelloVars SSLLog SSLLogLevel SSLMutex SSLPolicy);    # known, though not in mod_ssl 2.4's form
 ok !$old{lc $_} || $both{$_}, "$_ is no old name" for sort keys %built;
 
 # Every old name that the tool knows is in the document.
