@@ -28,10 +28,16 @@ static SSL_SESSION *visit(char *user, char *password, SSL_SESSION *earlier)
 
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int descriptor = socket(AF_INET, SOCK_STREAM, 0);
-    if (connect(descriptor, (void *)&address, sizeof address)) {
-        perror("connect");
-        exit(2);
+    int descriptor;
+    for (int attempt = 0;; attempt++) {
+        descriptor = socket(AF_INET, SOCK_STREAM, 0);
+        if (!connect(descriptor, (void *)&address, sizeof address)) break;
+        close(descriptor);
+        if (attempt == 100) {
+            perror("connect");
+            exit(2);
+        }
+        usleep(50 * 1000); /* a busy machine */
     }
     SSL *connection = SSL_new(context);
     SSL_set_fd(connection, descriptor);
