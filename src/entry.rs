@@ -2,6 +2,7 @@
 //! only place C calls; it turns pointers into handles, asks the layers below
 //! and carries out what they say.
 
+mod body;
 pub mod cache;
 pub mod challenge;
 mod client;
@@ -18,6 +19,7 @@ pub mod lifecycle;
 pub mod module;
 pub mod offered;
 pub mod output;
+mod renegotiate;
 pub mod report;
 pub mod request;
 pub mod shared;

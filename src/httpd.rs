@@ -3,6 +3,7 @@
 //! A handle borrows its record for the duration of one call from C. What is
 //! kept longer is a `*Slot`, whose owner must not outlive the record.
 
+pub mod body;
 pub mod command;
 pub mod conn;
 pub mod filter;

@@ -3,6 +3,7 @@
 pub mod alpn;
 pub mod check;
 pub mod identity;
+pub mod renegotiate;
 pub mod ticket;
 pub mod verify;
 pub mod vhost;

@@ -10,7 +10,8 @@ use crate::httpd::socache::SharedCache;
 use crate::httpd::{Request, Server};
 use crate::sys;
 use std::cell::{Cell, Ref, RefCell, RefMut};
-use std::ffi::{c_char, c_void};
+use std::ffi::{CStr, c_char, c_void};
+use std::ptr::NonNull;
 use std::sync::{Arc, OnceLock};
 
 /// What the module stores for a server. Everything but `vhost` is for the
@@ -70,7 +71,11 @@ impl ServerConf {
 
 /// What the module stores for a directory: small, and copied when it is read.
 #[derive(Default)]
-pub struct DirConf(Cell<DirConfig>);
+pub struct DirConf {
+    values: Cell<DirConfig>,
+    /// `SSLCipherSuite`, in the pool of the section.
+    cipher_suite: Cell<Option<NonNull<CStr>>>,
+}
 
 impl DirConf {
     /// The configuration for the directory of `request`.
@@ -78,7 +83,17 @@ impl DirConf {
     pub fn of(request: Request<'_>) -> DirConfig {
         let conf = request.dir_config(module::handle());
         // SAFETY: httpd stores here only what `create_dir` and `merge_dir` returned.
-        unsafe { conf.cast::<Self>().as_ref() }.map(|conf| conf.0.get()).unwrap_or_default()
+        unsafe { conf.cast::<Self>().as_ref() }.map(|conf| conf.values.get()).unwrap_or_default()
+    }
+
+    /// `SSLCipherSuite` of the directory of `request`.
+    #[must_use]
+    pub fn cipher_suite(request: Request<'_>) -> Option<&CStr> {
+        let conf = request.dir_config(module::handle());
+        // SAFETY: as in `of`.
+        let text = unsafe { conf.cast::<Self>().as_ref() }?.cipher_suite.get()?;
+        // SAFETY: `set_cipher_suite` was given a text of the section's pool, which the request outlives in no case.
+        Some(unsafe { text.as_ref() })
     }
 
     /// # Safety
@@ -92,12 +107,17 @@ impl DirConf {
     /// The current value.
     #[must_use]
     pub fn get(&self) -> DirConfig {
-        self.0.get()
+        self.values.get()
     }
 
     /// Replaces the value; while the section is read.
     pub fn set(&self, value: DirConfig) {
-        self.0.set(value);
+        self.values.set(value);
+    }
+
+    /// Sets `SSLCipherSuite` to a copy in `pool`, that of the section; while the section is read.
+    pub fn set_cipher_suite(&self, pool: Pool<'_>, list: &CStr) {
+        self.cipher_suite.set(Some(NonNull::from(pool.text(list.to_bytes()))));
     }
 }
 
@@ -151,6 +171,9 @@ entry_point! {
         // SAFETY: as above.
         let add = unsafe { DirConf::from_raw(add) };
         let (Some(base), Some(add)) = (base, add) else { return std::ptr::null_mut() };
-        keep(pool, DirConf(Cell::new(DirConfig::merge(base.get(), add.get()))))
+        keep(pool, DirConf {
+            values: Cell::new(DirConfig::merge(base.get(), add.get())),
+            cipher_suite: Cell::new(add.cipher_suite.get().or(base.cipher_suite.get())),
+        })
     }
 }

@@ -88,7 +88,7 @@ const fn row(
 }
 
 use Arity::{Flag, One, OneOrTwo, Raw, Two, TwoOrThree};
-use Context::{Anywhere, Global, Options, Server, ServerExplained};
+use Context::{Anywhere, AuthConfig, Directory, Global, Options, Server, ServerExplained};
 
 /// All directives, by name.
 pub static TABLE: &[Directive] = &[
@@ -175,7 +175,7 @@ pub static TABLE: &[Directive] = &[
     row(
         c"SSLCipherSuite",
         OneOrTwo,
-        Server,
+        AuthConfig,
         "the library's list, without aNULL, eNULL and EXP",
         c"Ciphers that may be negotiated, in OpenSSL's notation ('[SSL|TLSv1.3] XXX:...:XXX')",
         policy::cipher_suite,
@@ -294,6 +294,14 @@ pub static TABLE: &[Directive] = &[
         c"Entropy for the random number generator ('startup|connect builtin|file:/path|exec:/path [bytes]')",
         session::random_seed,
     ),
+    row(
+        c"SSLRenegBufferSize",
+        One,
+        Directory,
+        "131072",
+        c"How much of a request's body is held while the client is asked for more ('N' bytes)",
+        policy::reneg_buffer_size,
+    ),
     #[cfg(openssl_srp)]
     row(
         c"SSLSRPUnknownUserSeed",
@@ -356,7 +364,7 @@ pub static TABLE: &[Directive] = &[
     row(
         c"SSLVerifyClient",
         One,
-        Server,
+        AuthConfig,
         "none",
         c"Whether clients are asked for a certificate ('none', 'optional', 'require', 'optional_no_ca')",
         client::verify_client,
@@ -364,7 +372,7 @@ pub static TABLE: &[Directive] = &[
     row(
         c"SSLVerifyDepth",
         One,
-        Server,
+        AuthConfig,
         "1",
         c"How many CAs there may be above a client's certificate ('N')",
         client::verify_depth,

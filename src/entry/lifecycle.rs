@@ -4,7 +4,9 @@ use super::connection::ConnState;
 use super::shared::Shared;
 use super::vhost::Vhost;
 use super::wire::{Waiting, Wire};
-use super::{cache, closed, events, filters, handshake, offered, request, start, status, vars};
+use super::{
+    body, cache, closed, events, filters, handshake, offered, renegotiate, request, start, status, vars,
+};
 use crate::apr::Pool;
 use crate::guard;
 use crate::httpd::hook::{Modules, NONE, Order, answer};
@@ -27,6 +29,7 @@ entry_point! {
         log::set_module_index(super::module::handle().index());
         guard::report_to(|name, text| log::log_anywhere(&format!("mod_ssl: panic in {name}: {text}")));
         filters::register();
+        body::register();
         vars::offer();
         let (middle, none) = (Order::Middle.as_int(), NONE);
         // SAFETY: the functions have the signatures of their hooks, and the object is never unloaded.
@@ -47,6 +50,9 @@ entry_point! {
         unsafe { sys::ap_hook_default_port(Some(request::default_port), none, none, middle) };
         // SAFETY: as above.
         unsafe { sys::ap_hook_post_read_request(Some(request::post_read_request), AFTER_SETENVIF.as_ptr(), none, middle) };
+        let each_section = sys::AP_AUTH_INTERNAL_PER_CONF as c_int;
+        // SAFETY: as above.
+        unsafe { sys::ap_hook_check_access(Some(renegotiate::check_access), none, none, middle, each_section) };
         // SAFETY: as above.
         unsafe { sys::ap_hook_fixups(Some(vars::fixups), none, none, middle) };
         // SAFETY: as above.

@@ -25,7 +25,7 @@ pub enum ShutdownType {
     Accurate,
 }
 
-/// What the handshake came to. It does not change afterwards.
+/// What a handshake came to. It does not change afterwards.
 pub struct Established {
     /// `TLSv1.3`.
     pub version: &'static str,
@@ -79,18 +79,40 @@ impl Established {
     }
 }
 
+/// What one handshake came to, and those that followed it.
+struct Made {
+    established: Established,
+    environment: Environment,
+    /// The result of a later handshake (a renegotiation, a certificate asked
+    /// for afterwards), which replaces this one. Whoever looks at this one may
+    /// go on: nothing is freed before the connection ends.
+    next: OnceLock<Box<Made>>,
+}
+
+impl Made {
+    fn new(established: Established) -> Self {
+        Self { established, environment: Environment::default(), next: OnceLock::new() }
+    }
+
+    fn last(&self) -> &Self {
+        let mut last = self;
+        while let Some(next) = last.next.get() {
+            last = next;
+        }
+        last
+    }
+}
+
 /// The part of [`ConnState`] that all threads may read.
 pub struct Shared {
     /// The first server of the address.
     base: ServerSlot,
     /// The one SNI named; it may be one without TLS.
     named: OnceLock<ServerSlot>,
-    established: OnceLock<Established>,
+    made: OnceLock<Made>,
     gone: AtomicBool,
     unavailable: AtomicBool,
     shutdown: OnceLock<ShutdownType>,
-    /// Environment variables that stay the same for the whole connection.
-    pub environment: Environment,
 }
 
 impl Shared {
@@ -100,11 +122,10 @@ impl Shared {
         Self {
             base: base.slot(),
             named: OnceLock::new(),
-            established: OnceLock::new(),
+            made: OnceLock::new(),
             gone: AtomicBool::new(false),
             unavailable: AtomicBool::new(false),
             shutdown: OnceLock::new(),
-            environment: Environment::default(),
         }
     }
 
@@ -157,16 +178,27 @@ impl Shared {
         self.unavailable.load(Ordering::Acquire)
     }
 
-    /// The handshake is finished.
+    /// A handshake is finished: the first one, or one that replaces it.
     pub fn establish(&self, established: Established) {
-        // There is one handshake; a second call changes nothing.
-        let _ = self.established.set(established);
+        let made = Made::new(established);
+        let Some(first) = self.made.get() else {
+            // One thread alone works on the handshakes of a connection.
+            let _ = self.made.set(made);
+            return;
+        };
+        let _ = first.last().next.set(Box::new(made));
     }
 
-    /// What the handshake came to.
+    /// What the latest handshake came to.
     #[must_use]
     pub fn established(&self) -> Option<&Established> {
-        self.established.get()
+        self.made.get().map(|made| &made.last().established)
+    }
+
+    /// Environment variables that stay the same until the next handshake.
+    #[must_use]
+    pub fn environment(&self) -> Option<&Environment> {
+        self.made.get().map(|made| &made.last().environment)
     }
 
     /// The client, if its certificate was found good: the one thing that may let

@@ -23,6 +23,10 @@ pub enum Context {
     ServerExplained,
     /// Everywhere; in `.htaccess` with `AllowOverride Options`.
     Options,
+    /// Everywhere; in `.htaccess` with `AllowOverride AuthConfig`.
+    AuthConfig,
+    /// Directory-type sections; in `.htaccess` with `AllowOverride AuthConfig`.
+    Directory,
     /// Everywhere, in `.htaccess` with any `AllowOverride`.
     Anywhere,
 }
@@ -35,6 +39,8 @@ impl Context {
             Self::Global | Self::Server => sys::RSRC_CONF,
             Self::ServerExplained => sys::OR_AUTHCFG | sys::RSRC_CONF,
             Self::Options => sys::OR_OPTIONS | sys::RSRC_CONF,
+            Self::AuthConfig => sys::OR_AUTHCFG | sys::RSRC_CONF,
+            Self::Directory => sys::OR_AUTHCFG,
             Self::Anywhere => sys::OR_ALL,
         }) as i32
     }
@@ -46,6 +52,8 @@ impl Context {
             Self::Global => "server config",
             Self::Server | Self::ServerExplained => "server config, virtual host",
             Self::Options => "server config, virtual host, directory, .htaccess (Options)",
+            Self::AuthConfig => "server config, virtual host, directory, .htaccess (AuthConfig)",
+            Self::Directory => "directory, .htaccess (AuthConfig)",
             Self::Anywhere => "server config, virtual host, directory, .htaccess",
         }
     }

@@ -1,7 +1,7 @@
 //! Variables in the environment of CGI, SSI and others.
 //!
-//! They are the same for all requests of a connection, and so they are made
-//! once; requests point to them.
+//! They are the same for all requests between two handshakes of a connection,
+//! and so they are made once; requests point to them.
 
 use super::certificate;
 use super::value::{of_established, of_version};
@@ -50,7 +50,7 @@ entry_point! {
 fn export<'r>(shared: &'r Shared, request: Request<'r>) {
     let Some(established) = shared.established() else { return };
     let Some(environment) = request.environment() else { return };
-    let cache = &shared.environment;
+    let Some(cache) = shared.environment() else { return };
     environment.set_kept(c"HTTPS", c"on");
     let server_name = cache.server_name.get_or_init(|| established.server_name.as_deref().map(c_string));
     if let Some(name) = server_name {
