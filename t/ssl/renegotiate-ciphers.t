@@ -133,7 +133,7 @@ subtest 'HTTP/2' => sub {
     like $out, qr/^SSL_CIPHER=\Q@{[STRONG]}\E$/m, 'the client comes again by HTTP/1.1';
     like $out, qr/^200 1\.1\z/m;
     like $httpd->access_log, qr{HTTP/2\.0 "GET /strong/env HTTP/2\.0" 403};
-};
+} unless TestHttpd::mpm() eq 'prefork';    # mod_http2 does not work there
 
 is client()->get('/1k.bin')->{status}, 200, 'the server is well';
 done_testing;
