@@ -1,7 +1,7 @@
-//! The table of directives: the one place that says which there are.
+//! The tables of directives: the one place that says which there are.
 //!
-//! httpd's array of commands, the documentation and its check are made from
-//! it. A new directive is a row here and a handler in a file below.
+//! Each file below has those of one subject, with their handlers. httpd's
+//! array of commands, the documentation and its check are made from them.
 
 mod access;
 mod certificate;
@@ -29,6 +29,7 @@ pub type Complaint = String;
 pub type Handler = fn(&Line<'_>, Args<'_>) -> Result<(), Complaint>;
 
 /// One directive.
+#[derive(Clone, Copy)]
 pub struct Directive {
     /// As in the configuration; httpd compares without case.
     pub name: &'static CStr,
@@ -89,405 +90,23 @@ const fn row(
     Directive { name, arity, context, default, help, handler }
 }
 
-use Arity::{Flag, One, OneOrTwo, Raw, Two, TwoOrThree};
-use Context::{Anywhere, AuthConfig, Directory, Global, Options, Server, ServerExplained};
+/// All directives, by subject; in each, by name.
+pub static TABLE: &[&[Directive]] =
+    &[access::ROWS, certificate::ROWS, client::ROWS, legacy::ROWS, ocsp::ROWS, policy::ROWS, session::ROWS];
 
-/// All directives, by name.
-pub static TABLE: &[Directive] = &[
-    row(
-        c"SSLCACertificateFile",
-        One,
-        ServerExplained,
-        "none",
-        c"CAs that may vouch for clients, PEM file ('/path/to/file')",
-        client::ca_certificate_file,
-    ),
-    row(
-        c"SSLCACertificatePath",
-        One,
-        ServerExplained,
-        "none",
-        c"CAs that may vouch for clients, directory made by openssl rehash ('/path/to/dir')",
-        client::ca_certificate_path,
-    ),
-    row(
-        c"SSLCADNRequestFile",
-        One,
-        Server,
-        "the CAs that may vouch for clients",
-        c"CAs whose names are sent to clients, PEM file ('/path/to/file')",
-        client::ca_dn_request_file,
-    ),
-    row(
-        c"SSLCADNRequestPath",
-        One,
-        Server,
-        "the CAs that may vouch for clients",
-        c"CAs whose names are sent to clients, directory of PEM files ('/path/to/dir')",
-        client::ca_dn_request_path,
-    ),
-    row(
-        c"SSLCARevocationCheck",
-        Raw,
-        Server,
-        "none",
-        c"Which certificates of a client's chain must not be revoked ('none|leaf|chain [no_crl_for_cert_ok]')",
-        client::ca_revocation_check,
-    ),
-    row(
-        c"SSLCARevocationFile",
-        One,
-        Server,
-        "none",
-        c"Lists of revoked certificates, PEM file ('/path/to/file')",
-        client::ca_revocation_file,
-    ),
-    row(
-        c"SSLCARevocationPath",
-        One,
-        Server,
-        "none",
-        c"Lists of revoked certificates, directory made by openssl rehash ('/path/to/dir')",
-        client::ca_revocation_path,
-    ),
-    row(
-        c"SSLCertificateChainFile",
-        One,
-        Server,
-        "none",
-        c"Certificates of the CAs above the server's, PEM file ('/path/to/file')",
-        certificate::chain_file,
-    ),
-    row(
-        c"SSLCertificateFile",
-        One,
-        Server,
-        "none",
-        c"Server certificate, followed by its chain and perhaps its key, PEM file, or in a token ('/path/to/file', 'pkcs11:...')",
-        certificate::certificate_file,
-    ),
-    row(
-        c"SSLCertificateKeyFile",
-        One,
-        Server,
-        "the key in SSLCertificateFile",
-        c"Private key of the server certificate, file or in a token ('/path/to/file', 'pkcs11:...')",
-        certificate::key_file,
-    ),
-    row(
-        c"SSLCipherSuite",
-        OneOrTwo,
-        Server,
-        "the library's list, without aNULL, eNULL and EXP",
-        c"Ciphers that may be negotiated, in OpenSSL's notation ('[SSL|TLSv1.3] XXX:...:XXX')",
-        policy::cipher_suite,
-    ),
-    row(
-        c"SSLClientHelloVars",
-        Flag,
-        Server,
-        "off",
-        c"Whether the SSL_CLIENTHELLO_* variables have values ('on', 'off')",
-        policy::client_hello_vars,
-    ),
-    row(c"SSLCompression", Flag, Server, "off", c"Compression inside TLS ('on', 'off')", policy::compression),
-    row(
-        c"SSLCryptoDevice",
-        One,
-        Global,
-        "builtin",
-        c"Engine that does the cryptography ('builtin', or the id of an engine)",
-        policy::crypto_device,
-    ),
-    row(c"SSLEngine", One, Server, "off", c"TLS for this server ('on', 'off')", policy::engine),
-    row(
-        c"SSLFIPS",
-        Flag,
-        Global,
-        "what the library is set to",
-        c"FIPS mode of the library ('on', 'off')",
-        policy::fips,
-    ),
-    row(
-        c"SSLHonorCipherOrder",
-        Flag,
-        Server,
-        "off",
-        c"Whether the server's order of ciphers counts, not the client's ('on', 'off')",
-        policy::honor_cipher_order,
-    ),
-    row(
-        c"SSLInsecureRenegotiation",
-        Flag,
-        Server,
-        "off",
-        c"Renegotiation with clients that do not know RFC 5746 ('on', 'off')",
-        policy::insecure_renegotiation,
-    ),
-    row(
-        c"SSLLegacyDirectives",
-        Flag,
-        Global,
-        "off",
-        c"Whether directives of mod_ssl 2.8 are taken in the lines that follow ('on', 'off')",
-        legacy::switch,
-    ),
-    row(
-        c"SSLLog",
-        Raw,
-        Anywhere,
-        "none",
-        c"SSLLog directive is no longer supported - use ErrorLog.",
-        legacy::log,
-    ),
-    row(
-        c"SSLLogLevel",
-        Raw,
-        Anywhere,
-        "none",
-        c"SSLLogLevel directive is no longer supported - use LogLevel.",
-        legacy::log_level,
-    ),
-    row(
-        c"SSLMutex",
-        Raw,
-        Anywhere,
-        "the Mutex directive decides",
-        c"Lock of the session cache in mod_ssl 2.8, with SSLLegacyDirectives on only ('none', 'default', 'file:/path', 'sem', ...)",
-        legacy::mutex,
-    ),
-    row(
-        c"SSLOCSPDefaultResponder",
-        One,
-        Server,
-        "the one that the certificate names",
-        c"OCSP responder for certificates that name none ('http://host[:port]/path')",
-        ocsp::default_responder,
-    ),
-    row(
-        c"SSLOCSPEnable",
-        Raw,
-        Server,
-        "off",
-        c"Which certificates of a client's chain OCSP responders are asked about ('on|leaf|off [no_ocsp_for_cert_ok]')",
-        ocsp::enable,
-    ),
-    row(
-        c"SSLOCSPNoVerify",
-        Flag,
-        Server,
-        "off",
-        c"Whether OCSP responses are believed without a look at their signature ('on', 'off')",
-        ocsp::no_verify,
-    ),
-    row(
-        c"SSLOCSPOverrideResponder",
-        Flag,
-        Server,
-        "off",
-        c"Whether SSLOCSPDefaultResponder is asked about all certificates ('on', 'off')",
-        ocsp::override_responder,
-    ),
-    row(
-        c"SSLOCSPProxyURL",
-        One,
-        Server,
-        "none",
-        c"Proxy by which OCSP responders are reached ('http://host[:port]/')",
-        ocsp::proxy_url,
-    ),
-    row(
-        c"SSLOCSPResponderCertificateFile",
-        One,
-        Server,
-        "none",
-        c"Certificates of OCSP responders that are trusted as they are, PEM file ('/path/to/file')",
-        ocsp::responder_certificate_file,
-    ),
-    row(
-        c"SSLOCSPResponderTimeout",
-        One,
-        Server,
-        "10",
-        c"How long an OCSP responder may take to answer ('N' seconds)",
-        ocsp::responder_timeout,
-    ),
-    row(
-        c"SSLOCSPResponseMaxAge",
-        One,
-        Server,
-        "unlimited",
-        c"How old an OCSP response may be ('N' seconds)",
-        ocsp::response_max_age,
-    ),
-    row(
-        c"SSLOCSPResponseTimeSkew",
-        One,
-        Server,
-        "300",
-        c"How far the clock of an OCSP responder may be wrong ('N' seconds)",
-        ocsp::response_time_skew,
-    ),
-    row(
-        c"SSLOCSPUseRequestNonce",
-        Flag,
-        Server,
-        "on",
-        c"Whether OCSP responses must repeat a random number of the request ('on', 'off')",
-        ocsp::use_request_nonce,
-    ),
-    row(
-        c"SSLOpenSSLConfCmd",
-        Two,
-        Server,
-        "none",
-        c"OpenSSL configuration command ('command', 'value')",
-        policy::conf_cmd,
-    ),
-    row(
-        c"SSLOptions",
-        Raw,
-        Options,
-        "none",
-        c"Options for a directory ('[+-]option[=value] ...')",
-        policy::options,
-    ),
-    row(
-        c"SSLPassPhraseDialog",
-        One,
-        Global,
-        "builtin",
-        c"How pass phrases of keys are asked for ('builtin', '|/path/to/program [arguments]', 'exec:/path/to/program')",
-        certificate::pass_phrase_dialog,
-    ),
-    row(
-        c"SSLPolicy",
-        One,
-        Server,
-        "none",
-        c"Settings to start from, by Mozilla's guidelines ('modern', 'intermediate', 'old')",
-        policy::preset,
-    ),
-    row(
-        c"SSLProtocol",
-        Raw,
-        Server,
-        "all -SSLv3",
-        c"Protocol versions that may be negotiated ('[+-][TLSv1|TLSv1.1|TLSv1.2|TLSv1.3|all] ...')",
-        policy::protocol,
-    ),
-    row(
-        c"SSLRandomSeed",
-        TwoOrThree,
-        Global,
-        "none",
-        c"Entropy for the random number generator ('startup|connect builtin|file:/path|exec:/path [bytes]')",
-        session::random_seed,
-    ),
-    row(
-        c"SSLRequire",
-        Raw,
-        Directory,
-        "none",
-        c"What must be true of requests, an expression; several lines must all be true",
-        access::require,
-    ),
-    row(
-        c"SSLRequireSSL",
-        Raw,
-        Directory,
-        "off",
-        c"Refuses requests without TLS (no arguments)",
-        access::require_ssl,
-    ),
-    #[cfg(openssl_srp)]
-    row(
-        c"SSLSRPUnknownUserSeed",
-        One,
-        Server,
-        "unknown users are refused",
-        c"What parameters for unknown users are made from, so that they look like known ones ('secret text')",
-        session::srp_unknown_user_seed,
-    ),
-    #[cfg(openssl_srp)]
-    row(
-        c"SSLSRPVerifierFile",
-        One,
-        Server,
-        "none",
-        c"Users that log in by TLS-SRP, file made by openssl srp ('/path/to/file')",
-        session::srp_verifier_file,
-    ),
-    row(
-        c"SSLSessionCache",
-        One,
-        Global,
-        "none",
-        c"Cache of sessions shared between processes ('none', 'nonenotnull', 'provider[:arguments]')",
-        session::cache,
-    ),
-    row(
-        c"SSLSessionCacheTimeout",
-        One,
-        Server,
-        "300",
-        c"How long a session may be resumed ('N' seconds)",
-        session::timeout,
-    ),
-    row(
-        c"SSLSessionTicketKeyFile",
-        One,
-        Server,
-        "random keys, new at each start",
-        c"Key that session tickets are sealed with, file of 48 random bytes ('/path/to/file')",
-        session::ticket_key_file,
-    ),
-    row(c"SSLSessionTickets", Flag, Server, "on", c"Session tickets ('on', 'off')", session::tickets),
-    row(
-        c"SSLStrictSNIVHostCheck",
-        Flag,
-        Server,
-        "off",
-        c"Whether name-based virtual hosts refuse clients without SNI ('on', 'off')",
-        policy::strict_sni,
-    ),
-    row(
-        c"SSLUserName",
-        One,
-        AuthConfig,
-        "none",
-        c"Variable whose value is the name of the user ('SSL_CLIENT_S_DN_CN', ...)",
-        access::user_name,
-    ),
-    row(
-        c"SSLVHostSNIPolicy",
-        One,
-        Global,
-        "secure",
-        c"What virtual hosts must share to serve each other's requests ('strict', 'secure', 'authonly', 'insecure')",
-        policy::sni_policy,
-    ),
-    row(
-        c"SSLVerifyClient",
-        One,
-        Server,
-        "none",
-        c"Whether clients are asked for a certificate ('none', 'optional', 'require', 'optional_no_ca')",
-        client::verify_client,
-    ),
-    row(
-        c"SSLVerifyDepth",
-        One,
-        Server,
-        "1",
-        c"How many CAs there may be above a client's certificate ('N')",
-        client::verify_depth,
-    ),
-];
+/// How many there are.
+const COUNT: usize = {
+    let (mut count, mut group) = (0, 0);
+    while group < TABLE.len() {
+        count += TABLE[group].len();
+        group += 1;
+    }
+    count
+};
 
 /// httpd's form of the table.
 #[repr(transparent)]
-pub struct Commands([sys::command_rec; TABLE.len() + 1]);
+pub struct Commands([sys::command_rec; COUNT + 1]);
 
 // SAFETY: holds pointers to static data only, and httpd does not write to it.
 unsafe impl Sync for Commands {}
@@ -503,21 +122,26 @@ impl Commands {
 /// The table as an array of httpd's records, ended by one without a name.
 pub static COMMANDS: Commands = Commands(commands());
 
-const fn commands() -> [sys::command_rec; TABLE.len() + 1] {
-    let mut commands = [command(&END); TABLE.len() + 1];
-    let mut index = 0;
-    while index < TABLE.len() {
-        commands[index] = command(&TABLE[index]);
-        index += 1;
+const fn commands() -> [sys::command_rec; COUNT + 1] {
+    let mut commands = [command(&END); COUNT + 1];
+    let (mut index, mut group) = (0, 0);
+    while group < TABLE.len() {
+        let mut row = 0;
+        while row < TABLE[group].len() {
+            commands[index] = command(&TABLE[group][row]);
+            (index, row) = (index + 1, row + 1);
+        }
+        group += 1;
     }
-    commands[TABLE.len()].name = std::ptr::null();
+    commands[COUNT].name = std::ptr::null();
     commands
 }
 
 /// Fills the array until its rows are set.
-static END: Directive = row(c"", Raw, Server, "", c"", |_, _| Ok(()));
+static END: Directive = row(c"", Arity::Raw, Context::Server, "", c"", |_, _| Ok(()));
 
 const fn command(directive: &'static Directive) -> sys::command_rec {
+    use Arity::{Flag, One, OneOrTwo, Raw, Two, TwoOrThree};
     let (func, args_how) = match directive.arity {
         Flag => (sys::cmd_func { flag: Some(flag) }, sys::FLAG),
         One => (sys::cmd_func { take1: Some(take1) }, sys::TAKE1),
@@ -551,7 +175,7 @@ unsafe fn run(parms: *mut sys::cmd_parms, dir: *mut c_void, args: Args<'_>) -> *
     // SAFETY: httpd passes this module's configuration of the section.
     let Some(dir) = (unsafe { DirConf::from_raw(dir) }) else { return closed::COMMAND };
     let Some(server) = ServerConf::of(parms.server()) else { return closed::COMMAND };
-    if directive.context == Global
+    if directive.context == Context::Global
         && let Some(complaint) = parms.refuse_virtual_host()
     {
         return complaint.as_ptr();
@@ -669,11 +293,10 @@ mod tests {
 
     #[test]
     fn the_table_is_sorted_and_complete() {
-        let names: Vec<_> = TABLE.iter().map(|row| row.name.to_str().unwrap()).collect();
-        let mut sorted = names.clone();
-        sorted.sort_unstable();
-        assert_eq!(names, sorted);
-        for row in TABLE {
+        for group in TABLE {
+            assert!(group.is_sorted_by_key(|row| row.name));
+        }
+        for row in TABLE.concat() {
             assert!(!row.help.is_empty() && !row.default.is_empty(), "{:?}", row.name);
         }
     }
@@ -681,12 +304,14 @@ mod tests {
     /// The table as docs/directives.md.
     fn document() -> String {
         let mut text = String::from(
-            "# Directives\n\nGenerated from the table in `src/entry/directives.rs`; `UPDATE=1 cargo test document` writes it anew. \
+            "# Directives\n\nGenerated from the tables in `src/entry/directives/`; `UPDATE=1 cargo test document` writes it anew. \
              The meaning of each is that of mod_ssl 2.4, except for what [differences.md](differences.md) says. A directive of \
              mod_ssl that is not here is not built yet: httpd refuses it as an unknown command.\n\n\
              | Directive | Arguments | Context | Without it |\n|---|---|---|---|\n",
         );
-        for row in TABLE {
+        let mut rows = TABLE.concat();
+        rows.sort_unstable_by_key(|row| row.name);
+        for row in rows {
             let cell = |text: &CStr| text.to_string_lossy().replace('|', "\\|");
             let (name, help) = (cell(row.name), cell(row.help));
             text.push_str(&format!("| `{name}` | {help} | {} | {} |\n", row.context.describe(), row.default));
@@ -706,10 +331,10 @@ mod tests {
 
     #[test]
     fn the_commands_follow_the_table() {
-        for (command, row) in COMMANDS.0.iter().zip(TABLE) {
+        for (command, row) in COMMANDS.0.iter().zip(TABLE.iter().copied().flatten()) {
             assert_eq!(command.name, row.name.as_ptr());
             assert_eq!(command.cmd_data.cast_const().cast(), std::ptr::from_ref(row));
         }
-        assert!(COMMANDS.0[TABLE.len()].name.is_null());
+        assert!(COMMANDS.0[COUNT].name.is_null());
     }
 }

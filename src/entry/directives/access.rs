@@ -1,7 +1,30 @@
 //! Directives about access control.
 
-use super::{Args, Complaint, Line};
+use super::{Args, Complaint, Directive, Line, row};
+use crate::httpd::command::Arity::{One, Raw};
+use crate::httpd::command::Context::{AuthConfig, Directory};
 use crate::httpd::expr::Expression;
+
+/// The table of this subject.
+pub const ROWS: &[Directive] = &[
+    row(
+        c"SSLRequire",
+        Raw,
+        Directory,
+        "none",
+        c"What must be true of requests, an expression; several lines must all be true",
+        require,
+    ),
+    row(c"SSLRequireSSL", Raw, Directory, "off", c"Refuses requests without TLS (no arguments)", require_ssl),
+    row(
+        c"SSLUserName",
+        One,
+        AuthConfig,
+        "none",
+        c"Variable whose value is the name of the user ('SSL_CLIENT_S_DN_CN', ...)",
+        user_name,
+    ),
+];
 
 /// `SSLRequireSSL`. Words behind it have never meant anything.
 pub fn require_ssl(line: &Line<'_>, _args: Args<'_>) -> Result<(), Complaint> {

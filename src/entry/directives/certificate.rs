@@ -1,12 +1,50 @@
 //! Directives about certificates and keys.
 
-use super::{Args, Complaint, Line, existing_file};
+use super::{Args, Complaint, Directive, Line, existing_file, row};
 use crate::apr::pool::c_string;
 use crate::config::pass_phrase::{self, Dialog, DialogError, Words};
 use crate::config::token;
+use crate::httpd::command::Arity::One;
+use crate::httpd::command::Context::{Global, Server};
 use std::ffi::{CStr, OsStr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+
+/// The table of this subject.
+pub const ROWS: &[Directive] = &[
+    row(
+        c"SSLCertificateChainFile",
+        One,
+        Server,
+        "none",
+        c"Certificates of the CAs above the server's, PEM file ('/path/to/file')",
+        chain_file,
+    ),
+    row(
+        c"SSLCertificateFile",
+        One,
+        Server,
+        "none",
+        c"Server certificate, followed by its chain and perhaps its key, PEM file, or in a token ('/path/to/file', 'pkcs11:...')",
+        certificate_file,
+    ),
+    row(
+        c"SSLCertificateKeyFile",
+        One,
+        Server,
+        "the key in SSLCertificateFile",
+        c"Private key of the server certificate, file or in a token ('/path/to/file', 'pkcs11:...')",
+        key_file,
+    ),
+    row(
+        c"SSLPassPhraseDialog",
+        One,
+        Global,
+        "builtin",
+        c"How pass phrases of keys are asked for ('builtin', '|/path/to/program [arguments]', 'exec:/path/to/program')",
+        pass_phrase_dialog,
+    ),
+];
 
 /// Adds a file to a list. Most servers have one: room for more would be there for
 /// each of thousands.

@@ -1,9 +1,87 @@
 //! Directives about the certificates of clients.
 
-use super::{Args, Complaint, Line, existing_dir, existing_file};
+use super::{Args, Complaint, Directive, Line, existing_dir, existing_file, row};
 use crate::config::dir::DirConfig;
 use crate::config::verify::{self, CrlCheck, VerifyClient};
+use crate::httpd::command::Arity::{One, Raw};
+use crate::httpd::command::Context::{Server, ServerExplained};
 use crate::httpd::command::words;
+
+/// The table of this subject.
+pub const ROWS: &[Directive] = &[
+    row(
+        c"SSLCACertificateFile",
+        One,
+        ServerExplained,
+        "none",
+        c"CAs that may vouch for clients, PEM file ('/path/to/file')",
+        ca_certificate_file,
+    ),
+    row(
+        c"SSLCACertificatePath",
+        One,
+        ServerExplained,
+        "none",
+        c"CAs that may vouch for clients, directory made by openssl rehash ('/path/to/dir')",
+        ca_certificate_path,
+    ),
+    row(
+        c"SSLCADNRequestFile",
+        One,
+        Server,
+        "the CAs that may vouch for clients",
+        c"CAs whose names are sent to clients, PEM file ('/path/to/file')",
+        ca_dn_request_file,
+    ),
+    row(
+        c"SSLCADNRequestPath",
+        One,
+        Server,
+        "the CAs that may vouch for clients",
+        c"CAs whose names are sent to clients, directory of PEM files ('/path/to/dir')",
+        ca_dn_request_path,
+    ),
+    row(
+        c"SSLCARevocationCheck",
+        Raw,
+        Server,
+        "none",
+        c"Which certificates of a client's chain must not be revoked ('none|leaf|chain [no_crl_for_cert_ok]')",
+        ca_revocation_check,
+    ),
+    row(
+        c"SSLCARevocationFile",
+        One,
+        Server,
+        "none",
+        c"Lists of revoked certificates, PEM file ('/path/to/file')",
+        ca_revocation_file,
+    ),
+    row(
+        c"SSLCARevocationPath",
+        One,
+        Server,
+        "none",
+        c"Lists of revoked certificates, directory made by openssl rehash ('/path/to/dir')",
+        ca_revocation_path,
+    ),
+    row(
+        c"SSLVerifyClient",
+        One,
+        Server,
+        "none",
+        c"Whether clients are asked for a certificate ('none', 'optional', 'require', 'optional_no_ca')",
+        verify_client,
+    ),
+    row(
+        c"SSLVerifyDepth",
+        One,
+        Server,
+        "1",
+        c"How many CAs there may be above a client's certificate ('N')",
+        verify_depth,
+    ),
+];
 
 /// `SSLVerifyClient`.
 pub fn verify_client(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {

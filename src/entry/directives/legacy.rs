@@ -1,10 +1,48 @@
 //! Directives of mod_ssl 2.8, taken after `SSLLegacyDirectives on`.
 
-use super::{Args, Complaint, Line};
+use super::{Args, Complaint, Directive, Line, row};
 use crate::config::legacy::{self as words_of_old, LogLevel};
 use crate::entry::cache;
 use crate::httpd::Level;
+use crate::httpd::command::Arity::{Flag, Raw};
+use crate::httpd::command::Context::{Anywhere, Global};
 use crate::httpd::command::words;
+
+/// The table of this subject.
+pub const ROWS: &[Directive] = &[
+    row(
+        c"SSLLegacyDirectives",
+        Flag,
+        Global,
+        "off",
+        c"Whether directives of mod_ssl 2.8 are taken in the lines that follow ('on', 'off')",
+        switch,
+    ),
+    row(
+        c"SSLLog",
+        Raw,
+        Anywhere,
+        "none",
+        c"SSLLog directive is no longer supported - use ErrorLog.",
+        log,
+    ),
+    row(
+        c"SSLLogLevel",
+        Raw,
+        Anywhere,
+        "none",
+        c"SSLLogLevel directive is no longer supported - use LogLevel.",
+        log_level,
+    ),
+    row(
+        c"SSLMutex",
+        Raw,
+        Anywhere,
+        "the Mutex directive decides",
+        c"Lock of the session cache in mod_ssl 2.8, with SSLLegacyDirectives on only ('none', 'default', 'file:/path', 'sem', ...)",
+        mutex,
+    ),
+];
 
 /// `SSLLegacyDirectives`.
 pub fn switch(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {

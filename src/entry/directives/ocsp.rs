@@ -1,10 +1,96 @@
 //! Directives about OCSP checks of clients' certificates.
 
-use super::{Args, Complaint, Line, existing_file};
+use super::{Args, Complaint, Directive, Line, existing_file, row};
 use crate::config::http_url::HttpUrl;
 use crate::config::ocsp::{OcspCheck, OcspConfig};
 use crate::config::value::natural_number;
+use crate::httpd::command::Arity::{Flag, One, Raw};
+use crate::httpd::command::Context::Server;
 use crate::httpd::command::words;
+
+/// The table of this subject.
+pub const ROWS: &[Directive] = &[
+    row(
+        c"SSLOCSPDefaultResponder",
+        One,
+        Server,
+        "the one that the certificate names",
+        c"OCSP responder for certificates that name none ('http://host[:port]/path')",
+        default_responder,
+    ),
+    row(
+        c"SSLOCSPEnable",
+        Raw,
+        Server,
+        "off",
+        c"Which certificates of a client's chain OCSP responders are asked about ('on|leaf|off [no_ocsp_for_cert_ok]')",
+        enable,
+    ),
+    row(
+        c"SSLOCSPNoVerify",
+        Flag,
+        Server,
+        "off",
+        c"Whether OCSP responses are believed without a look at their signature ('on', 'off')",
+        no_verify,
+    ),
+    row(
+        c"SSLOCSPOverrideResponder",
+        Flag,
+        Server,
+        "off",
+        c"Whether SSLOCSPDefaultResponder is asked about all certificates ('on', 'off')",
+        override_responder,
+    ),
+    row(
+        c"SSLOCSPProxyURL",
+        One,
+        Server,
+        "none",
+        c"Proxy by which OCSP responders are reached ('http://host[:port]/')",
+        proxy_url,
+    ),
+    row(
+        c"SSLOCSPResponderCertificateFile",
+        One,
+        Server,
+        "none",
+        c"Certificates of OCSP responders that are trusted as they are, PEM file ('/path/to/file')",
+        responder_certificate_file,
+    ),
+    row(
+        c"SSLOCSPResponderTimeout",
+        One,
+        Server,
+        "10",
+        c"How long an OCSP responder may take to answer ('N' seconds)",
+        responder_timeout,
+    ),
+    row(
+        c"SSLOCSPResponseMaxAge",
+        One,
+        Server,
+        "unlimited",
+        c"How old an OCSP response may be ('N' seconds)",
+        response_max_age,
+    ),
+    row(
+        c"SSLOCSPResponseTimeSkew",
+        One,
+        Server,
+        "300",
+        c"How far the clock of an OCSP responder may be wrong ('N' seconds)",
+        response_time_skew,
+    ),
+    row(
+        c"SSLOCSPUseRequestNonce",
+        Flag,
+        Server,
+        "on",
+        c"Whether OCSP responses must repeat a random number of the request ('on', 'off')",
+        use_request_nonce,
+    ),
+];
 
 /// Changes the values of the server.
 fn set(line: &Line<'_>, change: impl FnOnce(&mut OcspConfig)) -> Result<(), Complaint> {

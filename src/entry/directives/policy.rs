@@ -1,6 +1,6 @@
 //! Directives about what may be negotiated.
 
-use super::{Args, Complaint, Line, existing_dir, existing_file};
+use super::{Args, Complaint, Directive, Line, existing_dir, existing_file, row};
 use crate::apr::pool::c_string;
 use crate::config::cipher::{self, Family};
 use crate::config::crypto_device;
@@ -10,10 +10,114 @@ use crate::config::preset::Preset;
 use crate::config::protocol::{self, Library};
 use crate::config::server::{ConfCmd, Engine};
 use crate::config::sni_policy::SniPolicy;
+use crate::httpd::command::Arity::{Flag, One, OneOrTwo, Raw, Two};
+use crate::httpd::command::Context::{Global, Options, Server};
 use crate::httpd::command::words;
 use crate::httpd::log::log;
 use crate::ossl::conf_cmd::{self, ValueKind};
 use crate::ossl::device;
+
+/// The table of this subject.
+pub const ROWS: &[Directive] = &[
+    row(
+        c"SSLCipherSuite",
+        OneOrTwo,
+        Server,
+        "the library's list, without aNULL, eNULL and EXP",
+        c"Ciphers that may be negotiated, in OpenSSL's notation ('[SSL|TLSv1.3] XXX:...:XXX')",
+        cipher_suite,
+    ),
+    row(
+        c"SSLClientHelloVars",
+        Flag,
+        Server,
+        "off",
+        c"Whether the SSL_CLIENTHELLO_* variables have values ('on', 'off')",
+        client_hello_vars,
+    ),
+    row(c"SSLCompression", Flag, Server, "off", c"Compression inside TLS ('on', 'off')", compression),
+    row(
+        c"SSLCryptoDevice",
+        One,
+        Global,
+        "builtin",
+        c"Engine that does the cryptography ('builtin', or the id of an engine)",
+        crypto_device,
+    ),
+    row(c"SSLEngine", One, Server, "off", c"TLS for this server ('on', 'off')", engine),
+    row(
+        c"SSLFIPS",
+        Flag,
+        Global,
+        "what the library is set to",
+        c"FIPS mode of the library ('on', 'off')",
+        fips,
+    ),
+    row(
+        c"SSLHonorCipherOrder",
+        Flag,
+        Server,
+        "off",
+        c"Whether the server's order of ciphers counts, not the client's ('on', 'off')",
+        honor_cipher_order,
+    ),
+    row(
+        c"SSLInsecureRenegotiation",
+        Flag,
+        Server,
+        "off",
+        c"Renegotiation with clients that do not know RFC 5746 ('on', 'off')",
+        insecure_renegotiation,
+    ),
+    row(
+        c"SSLOpenSSLConfCmd",
+        Two,
+        Server,
+        "none",
+        c"OpenSSL configuration command ('command', 'value')",
+        conf_cmd,
+    ),
+    row(
+        c"SSLOptions",
+        Raw,
+        Options,
+        "none",
+        c"Options for a directory ('[+-]option[=value] ...')",
+        options,
+    ),
+    row(
+        c"SSLPolicy",
+        One,
+        Server,
+        "none",
+        c"Settings to start from, by Mozilla's guidelines ('modern', 'intermediate', 'old')",
+        preset,
+    ),
+    row(
+        c"SSLProtocol",
+        Raw,
+        Server,
+        "all -SSLv3",
+        c"Protocol versions that may be negotiated ('[+-][TLSv1|TLSv1.1|TLSv1.2|TLSv1.3|all] ...')",
+        protocol,
+    ),
+    row(
+        c"SSLStrictSNIVHostCheck",
+        Flag,
+        Server,
+        "off",
+        c"Whether name-based virtual hosts refuse clients without SNI ('on', 'off')",
+        strict_sni,
+    ),
+    row(
+        c"SSLVHostSNIPolicy",
+        One,
+        Global,
+        "secure",
+        c"What virtual hosts must share to serve each other's requests ('strict', 'secure', 'authonly', 'insecure')",
+        sni_policy,
+    ),
+];
 
 /// `SSLEngine`.
 pub fn engine(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {

@@ -1,13 +1,68 @@
 //! Directives about sessions and randomness.
 
-use super::{Args, Complaint, Line, existing_file};
+use super::{Args, Complaint, Directive, Line, existing_file, row};
 use crate::apr::pool::c_string;
 use crate::config::cache_spec::{self, CacheSpec};
 use crate::config::legacy;
 use crate::config::random::{self, RandomSeed, RandomSeedError, Source, Words};
 use crate::config::value::natural_number;
+use crate::httpd::command::Arity::{Flag, One, TwoOrThree};
+use crate::httpd::command::Context::{Global, Server};
 use crate::httpd::socache::{CreateError, SharedCache};
 use std::path::PathBuf;
+
+/// The table of this subject.
+pub const ROWS: &[Directive] = &[
+    row(
+        c"SSLRandomSeed",
+        TwoOrThree,
+        Global,
+        "none",
+        c"Entropy for the random number generator ('startup|connect builtin|file:/path|exec:/path [bytes]')",
+        random_seed,
+    ),
+    row(
+        c"SSLSRPUnknownUserSeed",
+        One,
+        Server,
+        "unknown users are refused",
+        c"What parameters for unknown users are made from, so that they look like known ones ('secret text')",
+        srp_unknown_user_seed,
+    ),
+    row(
+        c"SSLSRPVerifierFile",
+        One,
+        Server,
+        "none",
+        c"Users that log in by TLS-SRP, file made by openssl srp ('/path/to/file')",
+        srp_verifier_file,
+    ),
+    row(
+        c"SSLSessionCache",
+        One,
+        Global,
+        "none",
+        c"Cache of sessions shared between processes ('none', 'nonenotnull', 'provider[:arguments]')",
+        cache,
+    ),
+    row(
+        c"SSLSessionCacheTimeout",
+        One,
+        Server,
+        "300",
+        c"How long a session may be resumed ('N' seconds)",
+        timeout,
+    ),
+    row(
+        c"SSLSessionTicketKeyFile",
+        One,
+        Server,
+        "random keys, new at each start",
+        c"Key that session tickets are sealed with, file of 48 random bytes ('/path/to/file')",
+        ticket_key_file,
+    ),
+    row(c"SSLSessionTickets", Flag, Server, "on", c"Session tickets ('on', 'off')", tickets),
+];
 
 /// `SSLSessionCache`.
 pub fn cache(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
