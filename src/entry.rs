@@ -3,6 +3,7 @@
 //! and carries out what they say.
 
 pub mod access;
+mod body;
 pub mod cache;
 pub mod challenge;
 mod client;
@@ -20,6 +21,7 @@ pub mod module;
 pub mod ocsp;
 pub mod offered;
 pub mod output;
+mod renegotiate;
 pub mod report;
 pub mod request;
 pub mod shared;

@@ -4,6 +4,7 @@
 //! kept longer is a `*Slot`, whose owner must not outlive the record.
 
 pub mod authz;
+pub mod body;
 pub mod command;
 pub mod conn;
 pub mod expr;

@@ -5,6 +5,7 @@ pub mod answers;
 pub mod check;
 pub mod credentials;
 pub mod identity;
+pub mod renegotiate;
 pub mod ticket;
 pub mod verify;
 pub mod vhost;

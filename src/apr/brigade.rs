@@ -262,6 +262,39 @@ impl<'b> Brigade<'b> {
         Ok(moved)
     }
 
+    /// Moves data up to and with the next line feed, at most `limit` bytes, to
+    /// `to`. Says how many, and whether the line or the stream has ended.
+    ///
+    /// # Errors
+    /// What reading or splitting a bucket gives.
+    pub fn move_line(&mut self, limit: usize, to: &mut Brigade<'_>) -> Result<(usize, bool), Status> {
+        let mut moved = 0;
+        while moved < limit {
+            let Some(mut front) = self.front() else { break };
+            if front.kind() == Kind::EndOfStream {
+                if moved == 0
+                    && let Some(end) = self.pop()
+                {
+                    to.push(end);
+                }
+                return Ok((moved, true));
+            }
+            let bytes = front.read(true)?;
+            let bytes = &bytes[..bytes.len().min(limit - moved)];
+            let end = bytes.iter().position(|byte| *byte == b'\n');
+            let count = end.map_or(bytes.len(), |end| end + 1);
+            if count == 0 {
+                front.delete();
+                continue;
+            }
+            moved += self.move_bytes(count, to)?;
+            if end.is_some() {
+                return Ok((moved, true));
+            }
+        }
+        Ok((moved, false))
+    }
+
     /// Adds copies of the first `limit` bytes of data to `to`, sharing memory.
     ///
     /// # Errors

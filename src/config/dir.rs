@@ -14,6 +14,8 @@ pub struct DirConfig {
     pub verify_client: Option<VerifyClient>,
     /// `SSLVerifyDepth`.
     pub verify_depth: Option<u32>,
+    /// `SSLRenegBufferSize`, bytes.
+    pub reneg_buffer_size: Option<u64>,
 }
 
 impl DirConfig {
@@ -25,6 +27,7 @@ impl DirConfig {
             require_ssl: outer.require_ssl || inner.require_ssl,
             verify_client: inner.verify_client.or(outer.verify_client),
             verify_depth: inner.verify_depth.or(outer.verify_depth),
+            reneg_buffer_size: inner.reneg_buffer_size.or(outer.reneg_buffer_size),
         }
     }
 }

@@ -9,7 +9,7 @@ pub use providers::register as register_providers;
 use super::closed;
 use super::config::DirConf;
 use super::shared::Shared;
-use super::vars;
+use super::{renegotiate, vars};
 use crate::apr::Pool;
 use crate::config::options::OptionSet;
 use crate::httpd::Request;
@@ -40,6 +40,8 @@ pub struct Rules<'p> {
     requirements: &'p [Requirement<'p>],
     /// `SSLUserName`: the name of a variable.
     user_name: Option<&'p CStr>,
+    /// `SSLCipherSuite`, up to TLS 1.2.
+    pub cipher_suite: Option<&'p CStr>,
 }
 
 impl<'p> Rules<'p> {
@@ -56,6 +58,12 @@ impl<'p> Rules<'p> {
         Self { user_name: Some(variable), ..self }
     }
 
+    /// Another list of ciphers.
+    #[must_use]
+    pub fn with_cipher_suite(self, list: &'p CStr) -> Self {
+        Self { cipher_suite: Some(list), ..self }
+    }
+
     /// The inner section inside the outer.
     #[must_use]
     pub fn merge(pool: Pool<'p>, outer: Self, inner: Self) -> Self {
@@ -63,7 +71,11 @@ impl<'p> Rules<'p> {
             ([], only) | (only, []) => only,
             (outer, inner) => pool.slice(&[outer, inner].concat()),
         };
-        Self { requirements, user_name: inner.user_name.or(outer.user_name) }
+        Self {
+            requirements,
+            user_name: inner.user_name.or(outer.user_name),
+            cipher_suite: inner.cipher_suite.or(outer.cipher_suite),
+        }
     }
 }
 
@@ -73,6 +85,9 @@ entry_point! {
     {
         // SAFETY: core passes a live request that belongs to this thread.
         let Some(request) = (unsafe { Request::from_raw(request) }) else { return answer::SERVER_ERROR };
+        if Shared::is_over(request.conn()) {
+            return answer::FORBIDDEN;
+        }
         let shared = Shared::of(request.conn());
         if shared.is_some_and(|shared| shared.established().is_none()) {
             return answer::FORBIDDEN;
@@ -80,10 +95,11 @@ entry_point! {
         if shared.is_none() && DirConf::of(request).require_ssl {
             return forbid(request, "SSL connection required");
         }
-        if Shared::of_request(request).is_none() {
-            return answer::DECLINED;
-        }
+        let Some(shared) = Shared::of_request(request) else { return answer::DECLINED };
         let rules = DirConf::rules(request);
+        if let Err(status) = renegotiate::adapt(request, shared, rules.cipher_suite) {
+            return status;
+        }
         if let Some(variable) = rules.user_name {
             name_user(request, variable);
         }

@@ -14,7 +14,7 @@ use crate::ossl::ssl::{Ssl, SslRef};
 use crate::ossl::verify::{VerifyAnswer, VerifyEnd, VerifyStep, WITHOUT_ALERT, is_timely};
 use crate::ossl::x509;
 use crate::policy::verify::{
-    self, CRL_EXPIRED, Completed, Digest, GOOD, Outcome, Shown, Step, StepVerdict, TOO_LONG,
+    self, CRL_EXPIRED, Completed, Digest, GOOD, Outcome, Shown, Step, StepVerdict, TOO_LONG, Terms,
 };
 use openssl::x509::{X509Ref, X509StoreContextRef};
 use std::cell::{Cell, RefCell};
@@ -29,9 +29,24 @@ pub struct Verification {
     accepted: Cell<i32>,
     /// The verification has come to its end.
     completed: Cell<bool>,
+    /// The terms of a directory, once one has asked for more than the vhost.
+    terms: Cell<Option<Terms>>,
 }
 
 impl Verification {
+    /// The terms in force.
+    #[must_use]
+    pub fn terms(&self, tls: &Tls) -> Terms {
+        self.terms.get().unwrap_or(tls.verify)
+    }
+
+    /// Another handshake is verified under these terms; gives those before.
+    pub fn begin_again(&self, terms: Option<Terms>) -> Option<Terms> {
+        self.accepted.set(GOOD);
+        self.completed.set(false);
+        self.terms.replace(terms)
+    }
+
     fn loaded(&self) -> Option<Arc<Loaded>> {
         self.trust.borrow().clone()
     }
@@ -53,8 +68,9 @@ pub fn step(state: &ConnState, step: &VerifyStep<'_>) -> VerifyAnswer {
     let conn = state.conn();
     let vhost = state.vhost();
     let Some(tls) = &vhost.tls else { return VerifyAnswer { accept: false, error: verify::UNSPECIFIED } };
+    let terms = state.verification.terms(tls);
     if conn.logs(Level::Debug) {
-        let ((mode, mask), depth) = (tls.verify.crl.describe(), step.depth);
+        let ((mode, mask), depth) = (terms.crl.describe(), step.depth);
         let tail = tail(step.certificate);
         log!(
             conn,
@@ -64,7 +80,7 @@ pub fn step(state: &ConnState, step: &VerifyStep<'_>) -> VerifyAnswer {
     }
     let VerifyStep { ok, error, depth, .. } = *step;
     let refused = |error| VerifyAnswer { accept: false, error };
-    match tls.verify.judge(Step { ok, error, depth }) {
+    match terms.judge(Step { ok, error, depth }) {
         StepVerdict::Accept => VerifyAnswer { accept: true, error },
         StepVerdict::AcceptUnvouched => {
             log!(
@@ -84,7 +100,7 @@ pub fn step(state: &ConnState, step: &VerifyStep<'_>) -> VerifyAnswer {
             refused(if error == CRL_EXPIRED { WITHOUT_ALERT } else { error })
         }
         StepVerdict::RefuseTooLong => {
-            let most = tls.verify.depth;
+            let most = terms.depth;
             log!(
                 conn,
                 Error,
@@ -147,11 +163,19 @@ fn ask_responders(state: &ConnState, error: i32, context: &X509StoreContextRef) 
     })
 }
 
+/// The policy in force: that of the vhost, or of a directory that asked for
+/// more.
+fn agreed(state: &ConnState, tls: &Tls) -> Option<Digest> {
+    let Some(terms) = state.verification.terms.get() else { return Some(tls.digest) };
+    sha256(&[&tls.digest, terms.mode.name().as_bytes(), &terms.depth.to_be_bytes()].concat())
+}
+
 /// The policy in force, with the lists of revoked certificates as they are now.
 fn policy(state: &ConnState, tls: &Tls) -> Option<Digest> {
+    let digest = agreed(state, tls)?;
     match state.verification.loaded() {
-        Some(loaded) => sha256(&[tls.digest, loaded.digest].concat()),
-        None => Some(tls.digest),
+        Some(loaded) => sha256(&[digest, loaded.digest].concat()),
+        None => Some(digest),
     }
 }
 
@@ -198,28 +222,38 @@ pub fn fits(state: &ConnState, tls: &Tls, session: &SessionRef) -> bool {
     tls.verify.may_resume(shown)
 }
 
-/// What the handshake says of the client. `None`: it is not let in, and that
-/// was logged. The handshake itself refuses before, unless another module or
-/// a command of the library has changed what it asks for.
+/// What the handshake that was just finished says of the client.
 #[must_use]
-pub fn conclude(state: &ConnState, ssl: &Ssl) -> Option<Outcome> {
+pub fn outcome(state: &ConnState, ssl: &Ssl) -> Option<Outcome> {
     let vhost = state.vhost();
-    if state.challenge.get() {
-        return Some(Outcome::Absent);
-    }
     let tls = vhost.tls.as_ref()?;
     let certificate = match ssl.peer_certificate() {
         None => None,
         Some(certificate) => Some(certificate_digest(&certificate)?),
     };
-    let outcome = verify::conclude(&Completed {
-        policy: tls.digest,
-        terms: tls.verify,
+    // A handshake that follows another one resumes nothing.
+    let resumed = ssl.is_resumed() && !state.again.is_begun();
+    Some(verify::conclude(&Completed {
+        policy: agreed(state, tls)?,
+        terms: state.verification.terms(tls),
         certificate,
-        completed: state.verification.completed.get() || ssl.is_resumed(),
+        completed: state.verification.completed.get() || resumed,
         result: i32::try_from(ssl.verify_result()).unwrap_or(verify::UNSPECIFIED),
         tls13: ssl.is_tls13(),
-    });
+    }))
+}
+
+/// What the first handshake says of the client. `None`: it is not let in, and
+/// that was logged. The handshake itself refuses before, unless another module
+/// or a command of the library has changed what it asks for.
+#[must_use]
+pub fn conclude(state: &ConnState, ssl: &Ssl) -> Option<Outcome> {
+    if state.challenge.get() {
+        return Some(Outcome::Absent);
+    }
+    let vhost = state.vhost();
+    let tls = vhost.tls.as_ref()?;
+    let outcome = outcome(state, ssl)?;
     let conn = state.conn();
     let is_admitted = tls.verify.admits(&outcome);
     match &outcome {

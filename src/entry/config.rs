@@ -127,6 +127,11 @@ impl DirConf {
         self.change(parms.pool(), |rules, pool| rules.with_user_name(pool.text(variable.to_bytes())));
     }
 
+    /// Sets `SSLCipherSuite`; while the section is read.
+    pub fn set_cipher_suite(&self, parms: Parms<'_>, list: &CStr) {
+        self.change(parms.pool(), |rules, pool| rules.with_cipher_suite(pool.text(list.to_bytes())));
+    }
+
     fn change<'p>(&self, pool: Pool<'p>, change: impl FnOnce(Rules<'p>, Pool<'p>) -> Rules<'p>) {
         let rules = change(self.rules.get(), pool);
         // SAFETY: httpd makes the configuration of a section in the pool that its lines are read with, so it goes

@@ -55,8 +55,44 @@ pub struct ConnState {
     held: Cell<bool>,
     /// What remains of the made-up request after plain HTTP was spoken.
     pub plain_http: Cell<Option<MadeUpRequest>>,
+    /// What directories have changed.
+    pub again: Again,
     /// What requests may see, in any thread.
     pub shared: Shared,
+}
+
+/// What handshakes after the first one have to know of each other.
+#[derive(Default)]
+pub struct Again {
+    count: Cell<u32>,
+    ciphers: RefCell<Option<String>>,
+}
+
+impl Again {
+    /// Another one begins; says how many that makes.
+    pub fn count(&self) -> u32 {
+        self.count.set(self.count.get().saturating_add(1));
+        self.count.get()
+    }
+
+    /// Whether there was one: nothing that comes of the connection may be
+    /// resumed by others then.
+    #[must_use]
+    pub fn is_begun(&self) -> bool {
+        self.count.get() > 0
+    }
+
+    /// The `SSLCipherSuite` in force, on a connection to `vhost`.
+    #[must_use]
+    pub fn ciphers(&self, vhost: &Vhost) -> Option<String> {
+        let changed = self.ciphers.borrow().clone();
+        changed.or_else(|| vhost.tls.as_ref()?.identity.cipher_suite.clone())
+    }
+
+    /// A directory has put another one in force.
+    pub fn set_ciphers(&self, list: &str) {
+        self.ciphers.replace(Some(list.to_owned()));
+    }
 }
 
 impl ConnState {
@@ -87,6 +123,7 @@ impl ConnState {
             bulk: Cell::new(false),
             held: Cell::new(false),
             plain_http: Cell::new(None),
+            again: Again::default(),
             shared: Shared::new(conn.base_server()),
         }
     }

@@ -59,7 +59,8 @@ fn state_of(ssl: &SslRef) -> Option<&ConnState> {
 
 impl ServerEvents for Events {
     fn client_hello(&self, ssl: &SslRef, hello: &ClientHello<'_>) -> HelloVerdict {
-        if let Some(state) = state_of(ssl) {
+        // A second ClientHello changes neither the virtual host nor what the connection is for.
+        if let Some(state) = state_of(ssl).filter(|state| state.phase().is_shaking_hands()) {
             state.move_on(Event::Hello);
             select_vhost(state, ssl, hello.server_name());
             if !client::prepare(state, ssl) {
@@ -102,7 +103,8 @@ impl ServerEvents for Events {
     }
 
     fn session_new(&self, ssl: &SslRef, session: &SessionRef) {
-        let Some(state) = state_of(ssl).filter(|state| !state.challenge.get()) else { return };
+        let may_resume = |state: &&ConnState| !state.challenge.get() && !state.again.is_begun();
+        let Some(state) = state_of(ssl).filter(may_resume) else { return };
         let vhost = state.vhost();
         let Some(tls) = &vhost.tls else { return };
         let Some(store) = &tls.sessions else { return };
@@ -327,6 +329,11 @@ fn negotiate(state: &ConnState, offered: &[u8]) -> AlpnVerdict {
         }
     };
     let place_of = |name: &CStr| names.iter().find(|range| &offered[(*range).clone()] == name.to_bytes());
+    if !state.phase().is_shaking_hands() {
+        // The protocol is being spoken already.
+        let spoken = place_of(conn.protocol());
+        return spoken.map_or(AlpnVerdict::NoAck, |range| AlpnVerdict::Select(range.clone()));
+    }
     if state.challenge.get() {
         return place_of(ACME_TLS_1).map_or(AlpnVerdict::Fatal, |range| AlpnVerdict::Select(range.clone()));
     }

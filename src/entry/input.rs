@@ -104,6 +104,20 @@ fn speculate(
     plaintext.copy_bytes(request.bytes.max(1), into)
 }
 
+/// Decrypts what has arrived already, for whoever reads next. Says how many
+/// bytes that were.
+///
+/// # Errors
+/// `EAGAIN`: nothing. Anything else was logged.
+pub fn keep(state: &ConnState, ssl: &Ssl) -> Result<usize, Status> {
+    let block = decrypt(state, ssl, BLOCK, false)?;
+    let Some(mut plaintext) = state.plaintext.take() else { return Err(Status::EGENERAL) };
+    let count = block.len();
+    plaintext.push(Bucket::from_block(block, state.conn().bucket_alloc()));
+    state.plaintext.set(Some(plaintext));
+    Ok(count)
+}
+
 /// Hands out up to and with the next line feed, or a piece of a long line.
 fn line(
     state: &ConnState,
@@ -122,13 +136,9 @@ fn line(
                 Err(status) => return Err(status),
             }
         }
-        let Some(mut front) = plaintext.front() else { break };
-        let bytes = front.read(true)?;
-        let bytes = &bytes[..bytes.len().min(LINE - handed_out)];
-        let end = bytes.iter().position(|byte| *byte == b'\n');
-        let count = end.map_or(bytes.len(), |end| end + 1);
-        handed_out += plaintext.move_bytes(count, into)?;
-        if end.is_some() {
+        let (moved, ended) = plaintext.move_line(LINE - handed_out, into)?;
+        handed_out += moved;
+        if ended {
             break;
         }
     }

@@ -4,7 +4,7 @@ use super::connection::ConnState;
 use super::shared::Shared;
 use super::vhost::Vhost;
 use super::wire::{Waiting, Wire};
-use super::{access, cache, closed, events, filters, handshake, offered, request, start, status, vars};
+use super::{access, body, cache, closed, events, filters, handshake, offered, request, start, status, vars};
 use crate::apr::Pool;
 use crate::guard;
 use crate::httpd::authz::PER_CONFIGURATION;
@@ -28,6 +28,7 @@ entry_point! {
         log::set_module_index(super::module::handle().index());
         guard::report_to(|name, text| log::log_anywhere(&format!("mod_ssl: panic in {name}: {text}")));
         filters::register();
+        body::register();
         vars::offer();
         // SAFETY: httpd passes the configuration pool.
         if let Some(pool) = unsafe { Pool::from_raw(pool) } {

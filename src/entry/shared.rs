@@ -30,7 +30,7 @@ pub enum ShutdownType {
 /// Parts of a ClientHello in hexadecimal; empty without `SSLClientHelloVars`.
 pub type Hello = Vec<(HelloPart, String)>;
 
-/// What the handshake came to. It does not change afterwards.
+/// What a handshake came to. It does not change afterwards.
 pub struct Established {
     /// `TLSv1.3`.
     pub version: &'static str,
@@ -96,13 +96,32 @@ impl Established {
     }
 }
 
+/// What one handshake came to, and those that followed it.
+struct Made {
+    established: Established,
+    /// The result of a later handshake (a renegotiation, a certificate asked
+    /// for afterwards), which replaces this one. Whoever looks at this one may
+    /// go on: nothing is freed before the connection ends.
+    next: OnceLock<Box<Made>>,
+}
+
+impl Made {
+    fn last(&self) -> &Self {
+        let mut last = self;
+        while let Some(next) = last.next.get() {
+            last = next;
+        }
+        last
+    }
+}
+
 /// The part of [`ConnState`] that all threads may read.
 pub struct Shared {
     /// The first server of the address.
     base: ServerSlot,
     /// The one SNI named; it may be one without TLS.
     named: OnceLock<ServerSlot>,
-    established: OnceLock<Established>,
+    made: OnceLock<Made>,
     gone: AtomicBool,
     unavailable: AtomicBool,
     shutdown: OnceLock<ShutdownType>,
@@ -115,7 +134,7 @@ impl Shared {
         Self {
             base: base.slot(),
             named: OnceLock::new(),
-            established: OnceLock::new(),
+            made: OnceLock::new(),
             gone: AtomicBool::new(false),
             unavailable: AtomicBool::new(false),
             shutdown: OnceLock::new(),
@@ -127,6 +146,16 @@ impl Shared {
     #[must_use]
     pub fn of(conn: Conn<'_>) -> Option<&Shared> {
         Self::find(conn).or_else(|| conn.master().and_then(Self::find)).filter(|shared| shared.is_tls())
+    }
+
+    /// Whether TLS of the connection has ended after its handshake: what still
+    /// comes of its requests, such as an error page, must not look like a
+    /// request without TLS. Also for the requests of HTTP/2.
+    #[must_use]
+    pub fn is_over(conn: Conn<'_>) -> bool {
+        Self::find(conn)
+            .or_else(|| conn.master().and_then(Self::find))
+            .is_some_and(|shared| !shared.is_tls() && shared.made.get().is_some())
     }
 
     fn find(conn: Conn<'_>) -> Option<&Shared> {
@@ -171,16 +200,21 @@ impl Shared {
         self.unavailable.load(Ordering::Acquire)
     }
 
-    /// The handshake is finished.
+    /// A handshake is finished: the first one, or one that replaces it.
     pub fn establish(&self, established: Established) {
-        // There is one handshake; a second call changes nothing.
-        let _ = self.established.set(established);
+        let made = Made { established, next: OnceLock::new() };
+        let Some(first) = self.made.get() else {
+            // One thread alone works on the handshakes of a connection.
+            let _ = self.made.set(made);
+            return;
+        };
+        let _ = first.last().next.set(Box::new(made));
     }
 
-    /// What the handshake came to.
+    /// What the latest handshake came to.
     #[must_use]
     pub fn established(&self) -> Option<&Established> {
-        self.established.get()
+        self.made.get().map(|made| &made.last().established)
     }
 
     /// The client, if its certificate was found good: the one thing that may let

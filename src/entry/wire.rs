@@ -21,6 +21,7 @@ use crate::ossl::bio::{Io, Transport};
 use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::rc::Rc;
+use std::time::Instant;
 
 /// What the next filter is asked for when records are large: several records
 /// at once. For small ones it is asked for just what OpenSSL wants, since core
@@ -63,6 +64,9 @@ pub struct Wire {
     traced: Cell<bool>,
     /// The last read found that there was nothing to be had.
     starved: Cell<bool>,
+    /// When reads fail: a handshake in the middle of a connection has taken
+    /// its time, however often something arrived meanwhile.
+    deadline: Cell<Option<Instant>>,
 }
 
 impl Wire {
@@ -88,6 +92,7 @@ impl Wire {
             status: Cell::new(Status::SUCCESS),
             traced: Cell::new(conn.logs(Level::Trace4)),
             starved: Cell::new(false),
+            deadline: Cell::new(None),
         }))
     }
 
@@ -95,6 +100,11 @@ impl Wire {
     pub fn wait(&self, waiting: Waiting) {
         self.waiting.set(waiting);
         self.status.set(Status::SUCCESS);
+    }
+
+    /// Says when reads fail, whatever arrives.
+    pub fn set_deadline(&self, deadline: Option<Instant>) {
+        self.deadline.set(deadline);
     }
 
     /// Says whether the peer waits for what OpenSSL writes unasked.
@@ -244,6 +254,9 @@ impl Wire {
 
     /// Asks the next input filter for ciphertext. `Ok(false)`: nothing there.
     fn fetch(&self, arrived: &mut Brigade<'_>, wanted: usize, block: bool) -> Result<bool, Status> {
+        if self.deadline.get().is_some_and(|deadline| Instant::now() >= deadline) {
+            return Err(Status::TIMEUP);
+        }
         let bytes = if wanted >= LARGE_RECORD { READ_AHEAD.max(wanted) } else { wanted };
         let status = self.input.get().read_next(arrived, ReadRequest::bytes(bytes, block));
         if status.is_retry() {

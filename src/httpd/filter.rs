@@ -3,7 +3,7 @@
 use super::conn::Conn;
 use crate::apr::{Brigade, Status};
 use crate::sys;
-use std::ffi::CStr;
+use std::ffi::{CStr, c_void};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
@@ -105,6 +105,22 @@ impl<'f> Filter<'f> {
         let bytes = sys::apr_off_t::try_from(request.bytes).unwrap_or(sys::apr_off_t::MAX);
         // SAFETY: the next filter is alive, or NULL, which httpd answers with an error.
         Status(unsafe { sys::ap_get_brigade(next, brigade.as_ptr(), request.raw_mode, block, bytes) })
+    }
+
+    /// Reads from this filter.
+    pub fn read_from(self, brigade: &mut Brigade<'_>, request: ReadRequest) -> Status {
+        let block = if request.block { sys::APR_BLOCK_READ } else { sys::APR_NONBLOCK_READ };
+        let bytes = sys::apr_off_t::try_from(request.bytes).unwrap_or(sys::apr_off_t::MAX);
+        // SAFETY: the filter is alive (type invariant).
+        Status(unsafe {
+            sys::ap_get_brigade(self.raw.as_ptr(), brigade.as_ptr(), request.raw_mode, block, bytes)
+        })
+    }
+
+    /// What was given to the filter when it was added.
+    #[must_use]
+    pub fn state(self) -> *mut c_void {
+        self.rec().ctx
     }
 
     /// Passes everything to the next filter, towards the network; the brigade

@@ -4,7 +4,7 @@ use super::conn::Conn;
 use super::module::Module;
 use super::server::Server;
 use crate::apr::pool::text_from;
-use crate::apr::{Pool, Table};
+use crate::apr::{Brigade, Pool, Table};
 use crate::sys;
 use std::ffi::{CStr, c_int, c_void};
 use std::marker::PhantomData;
@@ -32,7 +32,7 @@ impl<'r> Request<'r> {
         self.raw.as_ptr()
     }
 
-    fn rec(self) -> &'r sys::request_rec {
+    pub(super) fn rec(self) -> &'r sys::request_rec {
         // SAFETY: the request is alive (type invariant); fields are read at once and not kept.
         unsafe { &*self.raw.as_ptr() }
     }
@@ -45,6 +45,16 @@ impl<'r> Request<'r> {
             Some(pool) => pool,
             None => unreachable!("core gives every request a pool"),
         }
+    }
+
+    /// A brigade in the request's pool, to be kept by what that pool owns.
+    ///
+    /// # Safety
+    /// The brigade is dropped, at the latest, when the request's pool is.
+    pub unsafe fn kept_brigade(self) -> Option<Brigade<'static>> {
+        let brigade = Brigade::new(self.pool(), self.conn().bucket_alloc())?;
+        // SAFETY: promised by the caller.
+        unsafe { Brigade::from_raw(brigade.as_ptr()) }
     }
 
     /// The connection it came on.

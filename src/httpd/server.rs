@@ -7,6 +7,7 @@ use crate::sys;
 use std::ffi::{CStr, c_void};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
+use std::time::Duration;
 
 /// A server that lives at least as long as `'s`.
 #[derive(Clone, Copy)]
@@ -131,6 +132,12 @@ impl<'s> Server<'s> {
         let process = unsafe { self.rec().process.as_ref() }?;
         // SAFETY: as above.
         unsafe { Pool::from_raw(process.pool) }
+    }
+
+    /// `Timeout`: how long one wait for the network may last.
+    #[must_use]
+    pub fn timeout(self) -> Duration {
+        Duration::from_micros(u64::try_from(self.rec().timeout).unwrap_or(0))
     }
 
     /// Same record.

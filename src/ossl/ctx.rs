@@ -215,19 +215,9 @@ impl SslCtxRef {
     #[must_use]
     pub fn cipher_names(&self) -> Vec<&'static str> {
         // SAFETY: see set_options. The stack belongs to the context.
-        let stack = unsafe { ffi::SSL_CTX_get_ciphers(self.as_ptr()) }.cast();
-        // SAFETY: OPENSSL_sk_num takes NULL.
-        let count = unsafe { sys::OPENSSL_sk_num(stack) };
-        (0..count)
-            .filter_map(|index| {
-                // SAFETY: the index is below the stack's length.
-                let cipher = unsafe { sys::OPENSSL_sk_value(stack, index) };
-                // SAFETY: a stack of SSL_CIPHER holds those.
-                let name = unsafe { sys::SSL_CIPHER_get_name(cipher.cast()) };
-                // SAFETY: the names are string constants of the library.
-                unsafe { static_str(name) }
-            })
-            .collect()
+        let stack = unsafe { ffi::SSL_CTX_get_ciphers(self.as_ptr()) };
+        // SAFETY: as above.
+        unsafe { names_in(stack) }
     }
 
     /// How sessions of the server's side are kept.
@@ -374,4 +364,24 @@ pub(super) unsafe fn static_str(text: *const c_char) -> Option<&'static str> {
     }
     // SAFETY: the caller promises a constant.
     unsafe { CStr::from_ptr(text) }.to_str().ok()
+}
+
+/// The names of a stack of ciphers.
+///
+/// # Safety
+/// `stack` is NULL or a live stack of SSL_CIPHER.
+pub(super) unsafe fn names_in(stack: *mut c_void) -> Vec<&'static str> {
+    let stack = stack.cast();
+    // SAFETY: OPENSSL_sk_num takes NULL.
+    let count = unsafe { sys::OPENSSL_sk_num(stack) };
+    (0..count)
+        .filter_map(|index| {
+            // SAFETY: the index is below the stack's length.
+            let cipher = unsafe { sys::OPENSSL_sk_value(stack, index) };
+            // SAFETY: a stack of SSL_CIPHER holds those.
+            let name = unsafe { sys::SSL_CIPHER_get_name(cipher.cast()) };
+            // SAFETY: the names are string constants of the library.
+            unsafe { static_str(name) }
+        })
+        .collect()
 }

@@ -168,6 +168,10 @@ unsafe extern "C" {
     pub fn SSL_SESSION_get0_cipher(session: *const SSL_SESSION) -> *const o::SSL_CIPHER;
     pub fn SSL_SESSION_get_compress_id(session: *const SSL_SESSION) -> c_uint;
     pub fn SSL_CTX_get_ciphers(ctx: *const SSL_CTX) -> *mut c_void;
+    pub fn SSL_get_ciphers(ssl: *const SSL) -> *mut c_void;
+    pub fn SSL_set_cipher_list(ssl: *mut SSL, list: *const c_char) -> c_int;
+    pub fn SSL_renegotiate_pending(ssl: *const SSL) -> c_int;
+    pub fn SSL_get_peer_finished(ssl: *const SSL, into: *mut c_void, count: usize) -> usize;
     pub fn SSL_COMP_get_compression_methods() -> *mut c_void;
     pub fn X509_NAME_print_ex(
         bio: *mut BIO,

@@ -13,6 +13,7 @@ use super::ctx::SslCtxRef;
 use super::error::{self, LibraryError};
 use super::ffi;
 
+mod again;
 mod info;
 mod setup;
 

@@ -44,7 +44,7 @@ sub common_log {
 
 # Options: port, sni, version ('1.2' or '1.3'; without it what both can), alpn => [names], ciphers (up to 1.2), sigalgs,
 # session (of another client), ca (file to trust; undef trusts anything), cert (file with a certificate of the client's and its
-# chain), key (file), address, receive_buffer.
+# chain), key (file), pha (agrees to be asked for it after the handshake), address, receive_buffer.
 sub new {
     my ($class, %option) = @_;
     my $self = bless {option => \%option, in => '', sessions => [], alerts => []}, $class;
@@ -58,6 +58,7 @@ sub new {
     if ($option{sigalgs}) {
         Net::SSLeay::CTX_ctrl($context, SET_SIGALGS_LIST, 0, $option{sigalgs}) == 1 or croak 'sigalgs: ' . _error();
     }
+    Net::SSLeay::CTX_set_post_handshake_auth($context, 1) if $option{pha};
     if (my $ca = exists $option{ca} ? $option{ca} : TestHttpd::ca()) {
         Net::SSLeay::CTX_load_verify_locations($context, $ca, '') or croak "$ca: " . _error();
         Net::SSLeay::CTX_set_verify($context, Net::SSLeay::VERIFY_PEER(), undef);

@@ -202,13 +202,6 @@ for my $list ('ALL:!ADH:RC4+RSA:+HIGH:+MEDIUM:+LOW:+SSLv2:+EXP', 'ALL:!ADH:!EXPO
         $text =~ s/^[ ]*$name\b(?:[^\n]*\\\n)*[^\n]*\n//mg;
     }
 
-    # Nor what it does not know in sections.
-    my ($context) = TestHttpd::slurp(TestHttpd::root() . '/docs/directives.md') =~ /^\| `SSLVerifyClient` \|.*\| ([^|]+) \| [^|]+ \|$/m;
-    if (!TestHttpd::stock() && $context !~ /directory/) {
-        like $list, qr/`SSLVerifyClient` in directory sections/, 'SSLVerifyClient in sections is on that list';
-        $text =~ s{^[ ]*SSLVerifyClient require\n}{}m;
-    }
-
     my $httpd = TestHttpd->new($text);
     is $httpd->try_start, 'runs', 'a server starts with the migrated sample' or diag $httpd->output, $httpd->error_log;
     my $client = TlsClient->new(port => $httpd->port, sni => 'localhost', ciphers => 'ALL');

@@ -4,7 +4,7 @@ use super::{Args, Complaint, Directive, Line, existing_dir, existing_file, row};
 use crate::config::dir::DirConfig;
 use crate::config::verify::{self, CrlCheck, VerifyClient};
 use crate::httpd::command::Arity::{One, Raw};
-use crate::httpd::command::Context::{Server, ServerExplained};
+use crate::httpd::command::Context::{AuthConfig, Server, ServerExplained};
 use crate::httpd::command::words;
 
 /// The table of this subject.
@@ -68,7 +68,7 @@ pub const ROWS: &[Directive] = &[
     row(
         c"SSLVerifyClient",
         One,
-        Server,
+        AuthConfig,
         "none",
         c"Whether clients are asked for a certificate ('none', 'optional', 'require', 'optional_no_ca')",
         verify_client,
@@ -76,7 +76,7 @@ pub const ROWS: &[Directive] = &[
     row(
         c"SSLVerifyDepth",
         One,
-        Server,
+        AuthConfig,
         "1",
         c"How many CAs there may be above a client's certificate ('N')",
         verify_depth,

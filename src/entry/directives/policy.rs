@@ -4,14 +4,16 @@ use super::{Args, Complaint, Directive, Line, existing_dir, existing_file, row};
 use crate::apr::pool::c_string;
 use crate::config::cipher::{self, Family};
 use crate::config::crypto_device;
+use crate::config::dir::DirConfig;
 use crate::config::legacy as legacy_words;
 use crate::config::options::Dialect;
 use crate::config::preset::Preset;
 use crate::config::protocol::{self, Library};
 use crate::config::server::{ConfCmd, Engine};
 use crate::config::sni_policy::SniPolicy;
+use crate::config::value::natural_number;
 use crate::httpd::command::Arity::{Flag, One, OneOrTwo, Raw, Two};
-use crate::httpd::command::Context::{Global, Options, Server};
+use crate::httpd::command::Context::{AuthConfig, Directory, Global, Options, Server};
 use crate::httpd::command::words;
 use crate::httpd::log::log;
 use crate::ossl::conf_cmd::{self, ValueKind};
@@ -22,7 +24,7 @@ pub const ROWS: &[Directive] = &[
     row(
         c"SSLCipherSuite",
         OneOrTwo,
-        Server,
+        AuthConfig,
         "the library's list, without aNULL, eNULL and EXP",
         c"Ciphers that may be negotiated, in OpenSSL's notation ('[SSL|TLSv1.3] XXX:...:XXX')",
         cipher_suite,
@@ -102,6 +104,14 @@ pub const ROWS: &[Directive] = &[
         protocol,
     ),
     row(
+        c"SSLRenegBufferSize",
+        One,
+        Directory,
+        "131072",
+        c"How much of a request's body is held while the client is asked for more ('N' bytes)",
+        reneg_buffer_size,
+    ),
+    row(
         c"SSLStrictSNIVHostCheck",
         Flag,
         Server,
@@ -160,11 +170,30 @@ pub fn cipher_suite(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
     let second = args.word(1).map(|_| args.text(1));
     let (family, list) =
         cipher::parse(&args.text(0), second.as_deref()).map_err(|error| error.to_string())?;
+    if line.parms.is_directory() {
+        return match family {
+            Family::UpToTls12 => {
+                line.dir.set_cipher_suite(line.parms, &c_string(list));
+                Ok(())
+            }
+            Family::Tls13 => Err("TLSv1.3 ciphers cannot be set inside a directory context".to_owned()),
+        };
+    }
     let mut declared = line.server.declared.borrow_mut();
     match family {
         Family::UpToTls12 => declared.cipher_suite = Some(list),
         Family::Tls13 => declared.cipher_suite_tls13 = Some(list),
     }
+    Ok(())
+}
+
+/// `SSLRenegBufferSize`.
+pub fn reneg_buffer_size(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
+    let text = args.text(0);
+    let size = natural_number(&text)
+        .and_then(|size| u64::try_from(size).ok())
+        .ok_or_else(|| format!("Invalid size for {}: {text}", line.name))?;
+    line.dir.set(DirConfig { reneg_buffer_size: Some(size), ..line.dir.get() });
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! Variables in the environment of CGI, SSI and others.
 //!
-//! They are the same for all requests of a connection, and so they are made
-//! once; requests point to them.
+//! They are the same for all requests between two handshakes of a connection,
+//! and so they are made once; requests point to them.
 
 use super::certificate;
 use super::value::{of_established, of_version};

@@ -239,27 +239,6 @@ impl SslRef {
         unsafe { ffi::SSL_set_post_handshake_auth(self.as_ptr(), on.into()) };
     }
 
-    /// Server: asks for a certificate after the handshake (TLS 1.3); the request leaves with
-    /// [`do_handshake`](Self::do_handshake).
-    ///
-    /// # Errors
-    /// Among others, that the client has not agreed to it.
-    pub fn request_certificate(&self) -> Result<(), Vec<LibraryError>> {
-        error::clear();
-        // SAFETY: see ctx.
-        error::check(unsafe { ffi::SSL_verify_client_post_handshake(self.as_ptr()) })
-    }
-
-    /// Marks a new handshake as due (TLS 1.2 and before); [`do_handshake`](Self::do_handshake) starts it.
-    ///
-    /// # Errors
-    /// OpenSSL's reasons.
-    pub fn renegotiate(&self) -> Result<(), Vec<LibraryError>> {
-        error::clear();
-        // SAFETY: see ctx.
-        error::check(unsafe { ffi::SSL_renegotiate(self.as_ptr()) })
-    }
-
     /// Says which close_notify alerts count as done.
     pub fn set_close_flags(&self, flags: CloseFlags) {
         // SAFETY: see ctx.
