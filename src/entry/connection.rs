@@ -65,12 +65,14 @@ pub struct ConnState {
 #[derive(Default)]
 pub struct Again {
     count: Cell<u32>,
+    /// The list of ciphers that the one in use is known to be of.
     ciphers: RefCell<Option<String>>,
 }
 
 impl Again {
     /// Another one begins; says how many that makes.
-    pub fn count(&self) -> u32 {
+    pub fn begin(&self) -> u32 {
+        self.ciphers.take();
         self.count.set(self.count.get().saturating_add(1));
         self.count.get()
     }
@@ -82,16 +84,22 @@ impl Again {
         self.count.get() > 0
     }
 
-    /// The `SSLCipherSuite` in force, on a connection to `vhost`.
+    /// Whether the cipher in use, on a connection to `vhost`, was chosen from
+    /// this `SSLCipherSuite`.
     #[must_use]
-    pub fn ciphers(&self, vhost: &Vhost) -> Option<String> {
-        let changed = self.ciphers.borrow().clone();
-        changed.or_else(|| vhost.tls.as_ref()?.identity.cipher_suite.clone())
+    pub fn has_ciphers(&self, vhost: &Vhost, list: &str) -> bool {
+        match self.ciphers.borrow().as_deref() {
+            Some(known) => known == list,
+            None if self.is_begun() => false,
+            None => vhost.cipher_suite() == Some(list),
+        }
     }
 
-    /// A directory has put another one in force.
-    pub fn set_ciphers(&self, list: &str) {
-        self.ciphers.replace(Some(list.to_owned()));
+    /// It is one of this list, too.
+    pub fn set_ciphers(&self, vhost: &Vhost, list: &str) {
+        if !self.has_ciphers(vhost, list) {
+            self.ciphers.replace(Some(list.to_owned()));
+        }
     }
 }
 

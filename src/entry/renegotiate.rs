@@ -20,6 +20,7 @@ use crate::ossl::ctx::{Verify, options};
 use crate::ossl::ssl::{Ssl, Stopped};
 use crate::policy::renegotiate::{Asked, Ciphers, Facts, Reason, Step, decide, stricter};
 use crate::policy::verify::{Outcome, Terms};
+use std::borrow::Cow;
 use std::ffi::{CStr, c_int};
 use std::mem::MaybeUninit;
 use std::time::Instant;
@@ -49,28 +50,30 @@ pub fn adapt(request: Request<'_>, shared: &Shared, ciphers: Option<&CStr>) -> R
 }
 
 /// What a request demands.
-struct Demand {
+struct Demand<'r> {
     /// A list of ciphers (up to TLS 1.2).
-    ciphers: Option<String>,
+    ciphers: Option<Cow<'r, str>>,
     /// How the client must be verified.
     terms: Terms,
 }
 
-impl Demand {
+impl<'r> Demand<'r> {
     /// `None`: nothing.
     fn of(
-        request: Request<'_>,
+        request: Request<'r>,
         shared: &Shared,
         dir: &DirConfig,
-        ciphers: Option<&CStr>,
+        ciphers: Option<&'r CStr>,
     ) -> Result<Option<Self>, c_int> {
         let (slot, wanted) = (shared.server(), request.server());
-        let (Some(made), Some(vhost)) = (Vhost::of(slot.get()), Vhost::of(wanted)) else { return Ok(None) };
-        let Some(tls) = &vhost.tls else { return Ok(None) };
+        let (Some(made), Some(vhost)) = (Vhost::of(slot.get()), Vhost::of(wanted)) else {
+            return Err(answer::FORBIDDEN);
+        };
+        let Some(tls) = &vhost.tls else { return Err(answer::FORBIDDEN) };
         let is_other = !slot.get().same(wanted);
         let ciphers = match ciphers {
-            Some(list) => Some(list.to_string_lossy().into_owned()),
-            None if is_other => suite_of(vhost),
+            Some(list) => Some(list.to_string_lossy()),
+            None if is_other => vhost.cipher_suite().map(Cow::Borrowed),
             None => None,
         };
         let terms = Terms {
@@ -78,7 +81,7 @@ impl Demand {
             depth: dir.verify_depth.unwrap_or(tls.verify.depth),
             crl: tls.verify.crl,
         };
-        if terms.mode != VerifyClient::None && is_other && !trusts_alike(made, tls) {
+        if terms.mode != VerifyClient::None && is_other && !believes_alike(made, tls) {
             log!(
                 request,
                 Info,
@@ -93,23 +96,17 @@ impl Demand {
 }
 
 /// Whether clients that the vhost of the handshake believes are believed here.
-fn trusts_alike(made: &Vhost, wanted: &Tls) -> bool {
-    let places = |tls: &Tls| (tls.auth.ca_certificates.clone(), tls.auth.revocation_lists.clone());
-    made.tls.as_ref().is_some_and(|made| places(made) == places(wanted))
-}
-
-/// `SSLCipherSuite` of a server.
-fn suite_of(vhost: &Vhost) -> Option<String> {
-    vhost.tls.as_ref()?.identity.cipher_suite.clone()
+fn believes_alike(made: &Vhost, wanted: &Tls) -> bool {
+    made.tls.as_ref().is_some_and(|made| made.auth.believes_alike(&wanted.auth))
 }
 
 /// HTTP/2 forbids both (RFC 9113, 9.2.1 and 9.2.3): the client is told to come
 /// by HTTP/1.1.
-fn refuse_stream(request: Request<'_>, shared: &Shared, demand: &Demand) -> Result<(), c_int> {
+fn refuse_stream(request: Request<'_>, shared: &Shared, demand: &Demand<'_>) -> Result<(), c_int> {
     let Some(established) = shared.established() else { return Err(answer::FORBIDDEN) };
     let slot = shared.server();
-    let in_force = Vhost::of(slot.get()).and_then(|vhost| suite_of(vhost));
-    let other = demand.ciphers.is_some() && demand.ciphers != in_force;
+    let in_force = Vhost::of(slot.get()).and_then(|vhost| vhost.cipher_suite());
+    let other = demand.ciphers.is_some() && demand.ciphers.as_deref() != in_force;
     // Nothing can have changed since the handshake.
     let made =
         Vhost::of(slot.get()).and_then(|vhost| vhost.tls.as_ref()).map_or(demand.terms, |tls| tls.verify);
@@ -121,7 +118,7 @@ fn refuse_stream(request: Request<'_>, shared: &Shared, demand: &Demand) -> Resu
         ciphers: if other { Ciphers::Other } else { Ciphers::Same },
         asked: Asked::by(made.mode),
         wanted: Asked::by(demand.terms.mode),
-        depth: made.depth,
+        depth: made.depth_kept(),
         wanted_depth: demand.terms.depth,
         admitted: demand.terms.admits(&established.client),
     };
@@ -153,13 +150,15 @@ fn asked(verify: Verify) -> Asked {
     }
 }
 
-/// The same, for OpenSSL.
-fn bits(verify: VerifyClient) -> Verify {
-    match Asked::by(verify) {
-        Asked::No => Verify::empty(),
+/// What is asked for now, and what `verify` asks for besides; again, if the
+/// client was asked once.
+fn raised(now: Verify, verify: VerifyClient) -> Verify {
+    let more = match Asked::by(verify) {
+        Asked::No => return now,
         Asked::MaySend => Verify::PEER,
         Asked::MustSend => Verify::PEER | Verify::FAIL_IF_NO_PEER_CERT,
-    }
+    };
+    (now - Verify::CLIENT_ONCE) | more
 }
 
 /// Why a second handshake did not come to its end.
@@ -170,6 +169,8 @@ enum Failure {
     TooMuch,
     /// The client sent messages that lead nowhere.
     NoProgress,
+    /// It did, but what it came to cannot be told.
+    Unknown,
 }
 
 /// One request that demands more than the connection has.
@@ -178,7 +179,7 @@ struct Task<'t> {
     state: &'t ConnState,
     ssl: &'t Ssl,
     dir: &'t DirConfig,
-    demand: &'t Demand,
+    demand: &'t Demand<'t>,
 }
 
 impl Task<'_> {
@@ -195,12 +196,15 @@ impl Task<'_> {
             ciphers,
             asked: asked(self.ssl.verify()),
             wanted: Asked::by(terms.mode),
-            depth: self.state.verification.terms(tls).depth,
+            depth: self.state.verification.terms(tls).depth_kept(),
             wanted_depth: terms.depth,
             admitted: made.is_some_and(|made| terms.admits(&made.client)),
         };
         match decide(&facts) {
-            Step::Nothing => return Ok(()),
+            Step::Nothing => {
+                self.remember_ciphers();
+                return Ok(());
+            }
             Step::Renegotiate(reason) => {
                 match reason {
                     Reason::Ciphers => {
@@ -241,14 +245,13 @@ impl Task<'_> {
             }
             Step::Refuse(_) => return Err(answer::FORBIDDEN),
         }
-        self.check_client()?;
-        self.check_cipher()
+        self.check_client()
     }
 
     /// Puts the ciphers of the directory in force, for the next handshake.
     fn try_ciphers(&self) -> Result<Ciphers, c_int> {
-        let Some(list) = &self.demand.ciphers else { return Ok(Ciphers::Same) };
-        if self.ssl.is_tls13() || self.state.again.ciphers(&self.state.vhost()).as_ref() == Some(list) {
+        let Some(list) = self.ciphers() else { return Ok(Ciphers::Same) };
+        if self.state.again.has_ciphers(&self.state.vhost(), list) {
             return Ok(Ciphers::Same);
         }
         let before = self.ssl.cipher_names();
@@ -257,7 +260,6 @@ impl Task<'_> {
             report::library_errors(self.request.server(), Level::Error, &errors);
             return Err(answer::FORBIDDEN);
         }
-        self.state.again.set_ciphers(list);
         let after = self.ssl.cipher_names();
         Ok(Ciphers::Tried {
             in_use_is_allowed: self.uses_one_of(&after),
@@ -265,14 +267,28 @@ impl Task<'_> {
         })
     }
 
+    /// The ciphers that the directory demands, up to TLS 1.2.
+    fn ciphers(&self) -> Option<&str> {
+        self.demand.ciphers.as_deref().filter(|_| !self.ssl.is_tls13())
+    }
+
+    /// The connection has what the directory demands.
+    fn remember_ciphers(&self) {
+        if let Some(list) = self.ciphers() {
+            self.state.again.set_ciphers(&self.state.vhost(), list);
+        }
+    }
+
     fn uses_one_of(&self, names: &[&str]) -> bool {
         self.ssl.cipher().is_some_and(|cipher| names.contains(&cipher.name.as_str()))
     }
 
-    /// The client may only answer when it has sent the whole body.
+    /// The client may only answer when it has sent the whole body. That of a
+    /// sub-request is not its own: what comes of it meanwhile is kept like
+    /// other data.
     fn hold_body(&self, failed: &str) -> Result<(), c_int> {
         let request = self.request;
-        if !request.announces_body() || request.expects_continue() {
+        if !request.announces_body() || request.expects_continue() || request.is_subrequest() {
             return Ok(());
         }
         body::hold(request, self.limit()).inspect_err(|_| {
@@ -295,12 +311,16 @@ impl Task<'_> {
             Debug,
             "AH02260: Performing full renegotiation: complete handshake protocol ({does} support secure renegotiation)"
         );
+        let allowed = ssl.cipher_names();
         self.begin()?;
         if let Some(tls) = Vhost::of(request.server()).and_then(|vhost| vhost.tls.as_ref()) {
             ssl.set_options(tls.ctx.options() & options::CIPHER_SERVER_PREFERENCE);
         }
         ssl.clear_options(options::NO_RENEGOTIATION);
-        let begun = ssl.renegotiate().map_err(Stopped::Library).and_then(|()| ssl.do_handshake());
+        let begun = ssl.renegotiate();
+        // The client may answer, and begin no other one.
+        ssl.set_options(options::NO_RENEGOTIATION);
+        let begun = begun.map_err(Stopped::Library).and_then(|()| ssl.do_handshake());
         let outcome = match begun {
             Ok(()) => {
                 log!(request, Info, "AH02226: Awaiting re-negotiation handshake");
@@ -311,9 +331,9 @@ impl Task<'_> {
                 Err(Failure::Stopped(stopped, self.state.wire.status()))
             }
         };
-        // The client must not begin another one.
-        ssl.set_options(options::NO_RENEGOTIATION);
-        self.finish(outcome, "AH02261: Re-negotiation handshake failed")
+        self.finish(outcome)?;
+        self.close_if_pipelined();
+        self.check_cipher(&allowed)
     }
 
     /// Prepares for a handshake whose result belongs to this connection alone.
@@ -324,7 +344,7 @@ impl Task<'_> {
         let Some(tls) = &vhost.tls else { return Err(answer::FORBIDDEN) };
         ssl.forbid_resumption();
         state.wire.set_urgent(true);
-        if state.again.count() >= HANDSHAKES {
+        if state.again.begin() >= HANDSHAKES {
             state.conn().close_after_request();
         }
         let (before, wanted) = (state.verification.terms(tls), self.demand.terms);
@@ -335,7 +355,7 @@ impl Task<'_> {
         if !client::prepare(state, ssl) {
             return Err(answer::SERVER_ERROR);
         }
-        ssl.set_verify(ssl.verify() | bits(terms.mode));
+        ssl.set_verify(raised(ssl.verify(), terms.mode));
         Ok(state.verification.begin_again((terms != tls.verify).then_some(terms)))
     }
 
@@ -361,7 +381,7 @@ impl Task<'_> {
             Ok(()) => self.drive(|| ssl.peer_finished() != finished),
             Err(stopped) => Err(Failure::Stopped(stopped, state.wire.status())),
         };
-        self.finish(outcome, "AH02261: Re-negotiation handshake failed")
+        self.finish(outcome)
     }
 
     /// Data that came before the handshake must not be taken for what the peer
@@ -424,44 +444,45 @@ impl Task<'_> {
 
     /// After a handshake: what it came to is the connection's new state, or
     /// the connection is given up.
-    fn finish(&self, outcome: Result<(), Failure>, failed: &str) -> Result<(), c_int> {
-        let (request, state) = (self.request, self.state);
-        let sent = match outcome {
-            Ok(()) => {
-                state.wire.send(Waiting::Block).ok().map_err(|status| Failure::Stopped(Stopped::Io, status))
+    fn finish(&self, outcome: Result<(), Failure>) -> Result<(), c_int> {
+        let state = self.state;
+        let sent = outcome.and_then(|()| {
+            let sent = state.wire.send(Waiting::Block);
+            sent.ok().map_err(|status| Failure::Stopped(Stopped::Io, status))
+        });
+        match sent.and_then(|()| client::outcome(state, self.ssl).ok_or(Failure::Unknown)) {
+            Ok(client) => {
+                state.shared.establish(Established::again(&state.shared, self.ssl, &state.vhost(), client));
+                Ok(())
             }
-            Err(failure) => Err(failure),
-        };
-        let Err(failure) = sent else {
-            let before = state.shared.established();
-            let server_name = before.and_then(|before| before.server_name.clone());
-            let client = client::outcome(state, self.ssl).ok_or(answer::SERVER_ERROR)?;
-            let made = Established::of(self.ssl, &state.vhost(), client);
-            // The name that chose the virtual host; a second ClientHello chooses nothing.
-            state.shared.establish(Established { server_name, ..made });
-            if !self.ssl.is_tls13() {
-                self.close_if_pipelined();
+            Err(failure) => {
+                self.say_failed(failure);
+                state.conn().close_after_request();
+                handshake::abort(state);
+                Err(answer::FORBIDDEN)
             }
-            return Ok(());
-        };
+        }
+    }
+
+    fn say_failed(&self, failure: Failure) {
+        const FAILED: &str = "AH02261: Re-negotiation handshake failed";
+        let request = self.request;
         match failure {
             Failure::Stopped(stopped, status) => {
                 if status.is_success() || status.is_retry() {
-                    log!(request, Error, "{failed}");
+                    log!(request, Error, "{FAILED}");
                 } else {
-                    request.log_status(Level::Error, status, format_args!("{failed}"));
+                    request.log_status(Level::Error, status, format_args!("{FAILED}"));
                 }
                 report::library_errors(request.server(), Level::Error, stopped.errors());
             }
             Failure::TooMuch => {
                 let limit = self.limit();
-                log!(request, Error, "{failed} (more than {limit} bytes of data came before it)");
+                log!(request, Error, "{FAILED} (more than {limit} bytes of data came before it)");
             }
-            Failure::NoProgress => log!(request, Error, "{failed} (no progress)"),
+            Failure::NoProgress => log!(request, Error, "{FAILED} (no progress)"),
+            Failure::Unknown => log!(request, Error, "{FAILED} (what it came to cannot be read)"),
         }
-        state.conn().close_after_request();
-        handshake::abort(state);
-        Err(answer::FORBIDDEN)
     }
 
     /// The client must be one that the directory lets in. The handshake has
@@ -488,9 +509,14 @@ impl Task<'_> {
         Err(answer::FORBIDDEN)
     }
 
-    /// A renegotiation for ciphers must have brought one of them.
-    fn check_cipher(&self) -> Result<(), c_int> {
-        if self.demand.ciphers.is_none() || self.uses_one_of(&self.ssl.cipher_names()) {
+    /// A renegotiation must have brought one of the ciphers that are demanded,
+    /// of which those `allowed` were put in force before.
+    fn check_cipher(&self, allowed: &[&str]) -> Result<(), c_int> {
+        if self.ciphers().is_none() {
+            return Ok(());
+        }
+        if self.uses_one_of(allowed) {
+            self.remember_ciphers();
             return Ok(());
         }
         let cipher = self.ssl.cipher().unwrap_or_default().name;

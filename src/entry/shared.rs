@@ -94,6 +94,18 @@ impl Established {
             environment: Environment::default(),
         }
     }
+
+    /// After another handshake on the connection of `shared`, whose virtual
+    /// host was chosen by the first one: what its ClientHello said stays.
+    #[must_use]
+    pub fn again(shared: &Shared, ssl: &SslRef, vhost: &Vhost, client: Outcome) -> Self {
+        let first = shared.established();
+        Self {
+            server_name: first.and_then(|first| first.server_name.clone()),
+            hello: first.map(|first| first.hello.clone()).unwrap_or_default(),
+            ..Self::of(ssl, vhost, client)
+        }
+    }
 }
 
 /// What one handshake came to, and those that followed it.

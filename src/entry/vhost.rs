@@ -125,6 +125,12 @@ impl Tls {
 }
 
 impl Vhost {
+    /// `SSLCipherSuite`, up to TLS 1.2.
+    #[must_use]
+    pub fn cipher_suite(&self) -> Option<&str> {
+        self.tls.as_ref()?.identity.cipher_suite.as_deref()
+    }
+
     /// What start-up made of `server`.
     #[must_use]
     pub fn of(server: Server<'_>) -> Option<&Arc<Vhost>> {

@@ -49,8 +49,12 @@ impl<'r> Request<'r> {
             if unsafe { (*record).ftype } >= sys::AP_FTYPE_CONNECTION {
                 break;
             }
-            // SAFETY: as above; the function takes it out of the chain, whose head moves on.
+            // SAFETY: as above; the function takes it out of the chain.
             unsafe { sys::ap_remove_input_filter(first.as_ptr()) };
+            if self.rec().proto_input_filters == first.as_ptr() {
+                // It belongs to another request, and would stay for ever.
+                return false;
+            }
         }
         let state: *mut c_void = std::ptr::from_ref(state).cast_mut().cast();
         let conn = self.conn().as_ptr();

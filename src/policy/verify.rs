@@ -85,6 +85,13 @@ impl Terms {
         verdict
     }
 
+    /// How long the chain of a client can be that was verified so: where
+    /// `SSLVerifyClient` asks for none, nobody has looked.
+    #[must_use]
+    pub const fn depth_kept(&self) -> u32 {
+        if matches!(self.mode, VerifyClient::None) { u32::MAX } else { self.depth }
+    }
+
     /// Whether a client that showed a certificate with this `result`, or none,
     /// may be let in.
     #[must_use]
@@ -270,6 +277,14 @@ mod tests {
                 assert!(verified.is_under(&[1; 32]) && !verified.is_under(&[3; 32]));
                 assert_eq!(verified.certificate(), &[2; 32]);
             }
+        }
+    }
+
+    #[test]
+    fn depths_that_were_kept() {
+        assert_eq!(terms(Never).depth_kept(), u32::MAX, "commands of the library may have asked");
+        for mode in [Optional, OptionalNoCa, Require] {
+            assert_eq!(terms(mode).depth_kept(), 1, "{mode:?}");
         }
     }
 

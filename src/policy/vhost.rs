@@ -110,6 +110,30 @@ pub struct AuthGroup {
 }
 
 impl AuthGroup {
+    /// Whether a certificate that one of the two has found good is good for the
+    /// other: all but whether it is asked for and how long its chain may be.
+    #[must_use]
+    pub fn believes_alike(&self, other: &Self) -> bool {
+        let Self {
+            verify,
+            ca_certificates,
+            ca_names: _,
+            revocation_lists,
+            srp_verifier_file: _,
+            ocsp,
+            ocsp_override_responder,
+            ocsp_default_responder,
+            conf_cmds,
+        } = other;
+        self.verify.crl == verify.crl
+            && self.ca_certificates == *ca_certificates
+            && self.revocation_lists == *revocation_lists
+            && self.ocsp == *ocsp
+            && self.ocsp_override_responder == *ocsp_override_responder
+            && self.ocsp_default_responder == *ocsp_default_responder
+            && self.conf_cmds == *conf_cmds
+    }
+
     /// Whether clients may have to show a certificate. OpenSSL's own commands
     /// can ask for one.
     #[must_use]
@@ -130,14 +154,7 @@ pub type Terms<'t> = Option<(&'t ServerIdentity, &'t AuthGroup)>;
 #[must_use]
 pub fn allows(policy: SniPolicy, made: Terms<'_>, wanted: Terms<'_>) -> bool {
     let (made, wanted) = match (policy, made, wanted) {
-        // Nobody passes by a certificate that one of the two asks for.
-        (SniPolicy::Insecure, Some(made), Some(wanted))
-            if made.1 != wanted.1
-                && (made.1.verify.mode, wanted.1.verify.mode) != (VerifyClient::None, VerifyClient::None) =>
-        {
-            return false;
-        }
-        (SniPolicy::Insecure, None, Some(wanted)) => return wanted.1.verify.mode == VerifyClient::None,
+        // The directory of the request asks clients for what its server wants to know.
         (SniPolicy::Insecure, _, _) => return true,
         (SniPolicy::Strict, _, _) | (_, None, _) | (_, _, None) => return false,
         (SniPolicy::Secure | SniPolicy::AuthOnly, Some(made), Some(wanted)) => (made, wanted),
@@ -197,6 +214,7 @@ pub const fn check(facts: &Facts) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::verify::{CrlCheck, CrlScope};
 
     const FINE: Facts = Facts {
         sni: true,
@@ -310,11 +328,10 @@ mod tests {
         ] {
             let ours: Terms<'_> = Some((&identity, &auth));
             let check = |others: &[(ServerIdentity, AuthGroup)], allowed| {
-                for (theirs, their_auth) in others {
-                    let theirs = Some((theirs, their_auth));
-                    let asks = their_auth.verify.mode != VerifyClient::None;
-                    assert_eq!(allows(policy, ours, theirs), allowed && !asks, "{policy:?} {theirs:?}");
-                    assert_eq!(allows(policy, theirs, ours), allowed && !asks, "{policy:?} {theirs:?}");
+                for (identity, auth) in others {
+                    let theirs = Some((identity, auth));
+                    assert_eq!(allows(policy, ours, theirs), allowed, "{policy:?} {theirs:?}");
+                    assert_eq!(allows(policy, theirs, ours), allowed, "{policy:?} {theirs:?}");
                 }
             };
             check(std::slice::from_ref(&same), equal);
@@ -323,6 +340,31 @@ mod tests {
             for pair in [(ours, None), (None, ours), (None, None)] {
                 assert_eq!(allows(policy, pair.0, pair.1), without_tls, "{policy:?}");
             }
+        }
+    }
+
+    #[test]
+    fn who_believes_alike() {
+        let there = Places { file: Some("/ca".into()), path: None };
+        let plain = AuthGroup::default;
+        let terms = |mode, depth, crl| verify::Terms { mode, depth, crl };
+        let (crl, checks) = (CrlCheck::default(), CrlCheck { scope: CrlScope::Chain, ..CrlCheck::default() });
+        let conf = ConfCmd { name: "VerifyCAFile".to_owned(), value: "/ca".to_owned() };
+        for (other, alike) in [
+            (plain(), true),
+            (AuthGroup { verify: terms(VerifyClient::Require, 3, crl), ..plain() }, true),
+            (AuthGroup { ca_names: there.clone(), ..plain() }, true),
+            (AuthGroup { srp_verifier_file: Some("/srp".into()), ..plain() }, true),
+            (AuthGroup { verify: terms(VerifyClient::None, 0, checks), ..plain() }, false),
+            (AuthGroup { ca_certificates: there.clone(), ..plain() }, false),
+            (AuthGroup { revocation_lists: there, ..plain() }, false),
+            (AuthGroup { ocsp: Some(OcspCheck::default()), ..plain() }, false),
+            (AuthGroup { ocsp_override_responder: true, ..plain() }, false),
+            (AuthGroup { ocsp_default_responder: Some("http://r/".to_owned()), ..plain() }, false),
+            (AuthGroup { conf_cmds: vec![conf], ..plain() }, false),
+        ] {
+            assert_eq!(plain().believes_alike(&other), alike, "{other:?}");
+            assert_eq!(other.believes_alike(&plain()), alike, "{other:?}");
         }
     }
 
