@@ -88,6 +88,7 @@ for my $version ('1.2', '1.3') {
 
 # HTTP/2 (CVE-2016-4979): the certificate counts for each of its requests, and its absence as well.
 SKIP: {
+    skip 'mod_http2 does not work with prefork', 1 if TestHttpd::mpm() eq 'prefork';
     my $curl = TestHttpd::which('curl') or skip 'no curl', 1;
     qx($curl --version) =~ /HTTP2/ or skip 'curl without HTTP/2', 1;
     for my $host (map { $_->[0] } @host) {

@@ -19,7 +19,7 @@ my @names      = (
     qw(SSL_CLIENT_S_DN SSL_CLIENT_I_DN SSL_CLIENT_SAN_DNS_0 SSL_CLIENT_SAN_Email_0 SSL_CLIENT_SAN_OTHER_msUPN_0 SSL_CLIENT_SAN_OTHER_dnsSRV_0),
     qw(SSL_CLIENT_M_SERIAL SSL_CLIENT_V_START SSL_CLIENT_V_END SSL_CLIENT_V_REMAIN SSL_CLIENT_A_KEY SSL_CLIENT_A_SIG SSL_CLIENT_CERT_RFC4523_CEA SSL_TLS_SNI),
 );
-my $format  = join '|', (map { "%{$_}x" } @names), map { "%{$_}c" } qw(subjectdn issuerdn clientcert cacert errcode errstr);
+my $format  = 'mark %{X-Mark}i|' . join '|', (map { "%{$_}x" } @names), map { "%{$_}c" } qw(subjectdn issuerdn clientcert cacert errcode errstr);
 my $headers = '';
 for my $number (0 .. $#names) {
     $headers .= "Header set S$number \"%{$names[$number]}s\"\n";
@@ -59,14 +59,19 @@ sub client {
     return TlsClient->new(port => $httpd->port, sni => 'localhost', cert => $certificate, key => $ca->key, %option)->handshake;
 }
 
-# The log since BEFORE: one line of plain text for each request.
+# The next request's mark: its line in the log begins with it. Lines come when they come.
+my $mark = 0;
+sub mark { return ('X-Mark' => ++$mark) }
+
+# The line of the request with the last mark; that it is a line by itself; all others as well.
 sub log_is_clean {
-    my ($before, $what) = @_;
-    $httpd->wait_for(sub { substr($httpd->access_log('variables'), $before) =~ /\n\z/ }, 'a line in the log');
-    my $text = substr $httpd->access_log('variables'), $before;
-    is $text =~ tr/\n//, 1, "$what: one line in the log";
+    my ($what) = @_;
+    $httpd->wait_for(sub { $httpd->access_log('variables') =~ /^mark \Q$mark\E\|.*\n/m }, 'a line in the log');
+    my $text = $httpd->access_log('variables');
+    my @lines = $text =~ /^(.*)\n/mg;
+    is_deeply [grep { !/\Amark [\d-]+\|/ } @lines], [], "$what: one line in the log";
     unlike $text, qr/[^\n -~]/, '... of plain text';
-    unlike $text =~ s/\\.//gr, qr/"/, '... without a quote that is not escaped';
+    is_deeply [grep { s/\\.//gr =~ /"/ } @lines], [], '... without a quote that is not escaped';
     return;
 }
 
@@ -106,10 +111,9 @@ for my $case (@texts) {
                 ClientCert::extension('2.16.840.1.113730.1.13', ClientCert::string(ia5 => $text)),
             ],
         );
-        my $before = length $httpd->access_log('variables');
         my $client = client($certificate);
-        header_is_clean($client->get('/1k.bin'), "$what, $kind");
-        log_is_clean($before, "$what, $kind");
+        header_is_clean($client->get('/1k.bin', mark()), "$what, $kind");
+        log_is_clean("$what, $kind");
         my $body = $client->get('/cgi/env')->{body};
         like $body, qr/^SSL_CLIENT_VERIFY=SUCCESS$/m, '... programs run';
         unlike $body, qr/^Injected/m, '... without a line break in a variable';
@@ -121,9 +125,8 @@ for my $case (@texts) {
 
 # The name in SNI is the client's choice as well.
 for my $sni ($ours ? ("x\r\nInjected: yes", "x\n\e[2J\"") : ()) {
-    my $before = length $httpd->access_log('variables');
-    header_is_clean(client($ca->issue(subject => ClientCert::name(['CN', 'x'])), sni => $sni)->get('/1k.bin'), 'SNI');
-    log_is_clean($before, 'SNI');
+    header_is_clean(client($ca->issue(subject => ClientCert::name(['CN', 'x'])), sni => $sni)->get('/1k.bin', mark()), 'SNI');
+    log_is_clean('SNI');
 }
 
 # --- Large and broken -------------------------------------------------------------------------------------------------
@@ -141,12 +144,11 @@ for my $time (1, 2) {
 }
 like $many->get('/cgi/env')->{status}, qr/\A(?:200|503)\z/, '... though mod_cgid does not take so many';
 
-my $before = length $httpd->access_log('variables');
-my $long = client($ca->issue(subject => ClientCert::name(['CN', 'x' x 20_000 . "\n" x 5_000], map { ['OU', "unit $_"] } 0 .. 999)))->get('/cgi/env')->{body};
+my $long = client($ca->issue(subject => ClientCert::name(['CN', 'x' x 20_000 . "\n" x 5_000], map { ['OU', "unit $_"] } 0 .. 999)))->get('/cgi/env', mark())->{body};
 my ($name) = $long =~ /^SSL_CLIENT_S_DN_CN=(.*)$/m;
 is $name, 'x' x 20_000 . '\\0A' x 5_000, 'a name of 25,000 characters';
 like $long, qr/^SSL_CLIENT_S_DN_OU_999=unit 999$/m, '... and 1,000 units';
-log_is_clean($before, '... in the log');
+log_is_clean('... in the log');
 
 my @odd = (
     # Name, options, whether a request is served.
