@@ -3,17 +3,17 @@
 use super::connection::ConnState;
 use super::module;
 use super::vars::Environment;
-use super::vhost::Vhost;
+use super::vhost::{Policy, Vhost};
 use crate::httpd::server::ServerSlot;
 use crate::httpd::{Conn, Request, Server};
 use crate::ossl::srp;
-use crate::ossl::ssl::{Cipher, SslRef};
+use crate::ossl::ssl::{Cipher, Signature, SslRef};
 use crate::policy::verify::{Outcome, Verified};
 use crate::vars::escape::controls;
 use crate::vars::hello::HelloPart;
 use openssl::x509::X509;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// How the TLS connection is closed, chosen by the environment variables
 /// `ssl-unclean-shutdown` and `ssl-accurate-shutdown` of its first request.
@@ -46,6 +46,18 @@ pub struct Established {
     pub secure_renegotiation: bool,
     /// Compression inside TLS, by number.
     pub compression: Option<u32>,
+    /// The group of the key exchange.
+    pub group: Option<String>,
+    /// How this side has signed the handshake.
+    pub signature: Option<Signature>,
+    /// How the client has.
+    pub peer_signature: Option<Signature>,
+    /// Microseconds of a round trip.
+    pub round_trip: Option<u64>,
+    /// The numbers of the ciphers that the client offers.
+    pub offered_ciphers: Box<[u16]>,
+    /// What was in force: which ciphers are allowed.
+    pub policy: Option<Arc<Policy>>,
     /// The certificate this side used.
     pub certificate: Option<X509>,
     /// Who has logged in by TLS-SRP.
@@ -84,6 +96,12 @@ impl Established {
             resumed,
             secure_renegotiation: ssl.secure_renegotiation(),
             compression: session.map(|session| session.compression()),
+            group: ssl.group(),
+            signature: ssl.signature(),
+            peer_signature: ssl.peer_signature(),
+            round_trip: ssl.handshake_round_trip(),
+            offered_ciphers: ssl.offered_ciphers(),
+            policy: vhost.tls.as_ref().map(|tls| Arc::clone(&tls.policy)),
             certificate: certificate.or_else(|| ssl.certificate()),
             srp_user: logged_in.then(|| srp::user(ssl)).flatten(),
             srp_user_info: logged_in.then(|| srp::user_info(ssl)).flatten(),

@@ -95,6 +95,8 @@ pub const SSL_TLSEXT_ERR_ALERT_FATAL: c_int = 2;
 pub const SSL_TLSEXT_ERR_NOACK: c_int = 3;
 pub const SSL_CTRL_SET_TLSEXT_HOSTNAME: c_int = 55;
 pub const SSL_CTRL_GET_NEGOTIATED_GROUP: c_int = 134;
+pub const SSL_CTRL_GET_SIGNATURE_NID: c_int = 132;
+pub const SSL_CTRL_GET_PEER_SIGNATURE_NID: c_int = 108;
 pub const SSL_R_UNEXPECTED_EOF_WHILE_READING: c_int = 294;
 pub const BIO_TYPE_SOURCE_SINK: c_int = 0x400;
 pub const X509_V_ERR_UNSPECIFIED: c_int = 1;
@@ -172,6 +174,13 @@ unsafe extern "C" {
     pub fn SSL_set_cipher_list(ssl: *mut SSL, list: *const c_char) -> c_int;
     pub fn SSL_renegotiate_pending(ssl: *const SSL) -> c_int;
     pub fn SSL_get_peer_finished(ssl: *const SSL, into: *mut c_void, count: usize) -> usize;
+    pub fn SSL_get_client_ciphers(ssl: *const SSL) -> *mut c_void;
+    pub fn SSL_CIPHER_get_protocol_id(cipher: *const o::SSL_CIPHER) -> u16;
+    pub fn SSL_group_to_name(ssl: *mut SSL, id: c_int) -> *const c_char;
+    pub fn SSL_get_signature_type_nid(ssl: *const SSL, nid: *mut c_int) -> c_int;
+    pub fn SSL_get_peer_signature_type_nid(ssl: *const SSL, nid: *mut c_int) -> c_int;
+    #[cfg(openssl_320)]
+    pub fn SSL_get_handshake_rtt(ssl: *const SSL, microseconds: *mut u64) -> c_int;
     pub fn SSL_COMP_get_compression_methods() -> *mut c_void;
     pub fn X509_NAME_print_ex(
         bio: *mut BIO,

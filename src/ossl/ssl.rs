@@ -15,9 +15,13 @@ use super::ffi;
 
 mod again;
 mod info;
+mod negotiated;
+#[cfg_attr(not(openssl_320), path = "ssl/round_trip_absent.rs")]
+mod round_trip;
 mod setup;
 
 pub use info::{Cipher, HandshakeState};
+pub use negotiated::Signature;
 pub use setup::CloseFlags;
 
 /// Why a call on a connection has not done what was asked.

@@ -63,6 +63,31 @@ pub const CONNECTION: &[Row] = &[
     row("SSL_SRP_USERINFO", Standard, "what the verifier file says of that user"),
 ];
 
+/// What the distribution's module does not tell of the connection.
+pub const NEGOTIATED: &[Row] = &[
+    row(
+        "SSL_SHARED_CIPHERS",
+        Never,
+        "what client and server both allow, in the client's order: `A:B`; in TLS 1.2 empty on resumed connections",
+    ),
+    row(
+        "SSL_HANDSHAKE_RTT",
+        Never,
+        "time of a round trip in the handshake, in microseconds; needs OpenSSL 3.2",
+    ),
+    row(
+        "SSL_KEY_EXCHANGE_GROUP",
+        Never,
+        "group of the key exchange: `x25519`; empty without an elliptic curve or named group",
+    ),
+    row(
+        "SSL_SERVER_SIGNATURE_SCHEME",
+        Never,
+        "how the server has signed the handshake: `ecdsa_secp256r1_sha256`; empty on resumed connections",
+    ),
+    row("SSL_CLIENT_SIGNATURE_SCHEME", Never, "how the client has, when it has a certificate"),
+];
+
 /// About both certificates; the name stands behind `SSL_SERVER_` and `SSL_CLIENT_`. The second way of export is the
 /// client's.
 pub const CERTIFICATE: &[(Row, Export)] = &[
@@ -202,7 +227,10 @@ mod tests {
         let sides = CERTIFICATE.iter().flat_map(|(row, _)| {
             ["SSL_SERVER_", "SSL_CLIENT_"].into_iter().map(|side| format!("{side}{}", row.name))
         });
-        let others = [CONNECTION, HELLO, CLIENT, OTHERS].into_iter().flatten().map(|row| row.name.to_owned());
+        let others = [CONNECTION, NEGOTIATED, HELLO, CLIENT, OTHERS]
+            .into_iter()
+            .flatten()
+            .map(|row| row.name.to_owned());
         others.chain(sides).collect()
     }
 
@@ -249,6 +277,8 @@ mod tests {
              log everything but plain ASCII is written as `\\xHH`.\n",
         );
         table(&mut text, "The connection", CONNECTION);
+        table(&mut text, "What the handshake has negotiated", NEGOTIATED);
+        text.push_str("\nNot in the distribution's module. Names of groups and schemes are IANA's. Names that belong to Encrypted Client Hello (`SSL_ECH_...`) have no value: OpenSSL up to 3.6 does not know it.\n");
         text.push_str("\n## Certificates\n\nEach behind `SSL_SERVER_` and `SSL_CLIENT_`.\n\n");
         text.push_str(
             "| Variable | Server's exported with | Client's exported with | Value |\n|---|---|---|---|\n",

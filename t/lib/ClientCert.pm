@@ -70,26 +70,49 @@ sub utc { return der(0x17, strftime('%y%m%d%H%M%SZ', gmtime $_[0])) }
 
 # --- Authorities ------------------------------------------------------------------------------------------------------
 
-my %algorithm = ('sha256WithRSA' => '1.2.840.113549.1.1.11');
+my $sha256 = sequence(oid('2.16.840.1.101.3.4.2.1'));
+
+# How an authority signs: the identifier of the algorithm, and what openssl is to be told.
+my %algorithm = (
+    rsa     => [sequence(oid('1.2.840.113549.1.1.11'), string(null => '')), 'dgst', '-sha256'],
+    pss     => [
+        sequence(oid('1.2.840.113549.1.1.10'), sequence(der(0xa0, $sha256), der(0xa1, sequence(oid('1.2.840.113549.1.1.8'), $sha256)), der(0xa2, der(0x02, "\x20")))),
+        'dgst', '-sha256', '-sigopt', 'rsa_padding_mode:pss', '-sigopt', 'rsa_pss_saltlen:32',
+    ],
+    ed25519 => [sequence(oid('1.3.101.112')), 'pkeyutl', '-rawin'],
+);
+# Keys that a client can have.
+my %key = (
+    ecdsa     => [qw(EC -pkeyopt ec_paramgen_curve:P-256)],
+    rsa       => [qw(RSA -pkeyopt rsa_keygen_bits:2048)],
+    'rsa-pss' => [qw(RSA-PSS -pkeyopt rsa_keygen_bits:2048)],
+    ed25519   => [qw(ED25519)],
+);
 
 my $count = 0;
 
 sub authority {
     my ($class) = @_;
-    my $folder = Keys::folder();
-    my $self   = bless {root_name => name(['CN', 'Client root'])}, $class;
-    for my $who (qw(root issuer)) {
-        Keys::openssl(qw(genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out), "$folder/$who-ca.key");
-        $self->{$who} = "$folder/$who-ca.key";
-    }
-    Keys::openssl(qw(genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out), "$folder/client.key");
-    $self->{key} = "$folder/client.key";
+    my $self = bless {root_name => name(['CN', 'Client root'])}, $class;
+    my %type = (root => 'rsa', issuer => 'rsa', modern => 'ed25519');
+    $self->{$_} = new_key("$_-ca", $type{$_}) for sort keys %type;
+    $self->{key} = new_key('client', 'ecdsa');
+    $self->{modern_name} = name(['CN', 'Modern intermediate']);
     $self->{issuer_name} = name(['C', 'DE'], ['O', 'Spec Örg, Inc.'], ['OU', 'A'], ['OU', 'B'], ['CN', 'Spec Intermediate']);
     my $ca = sequence(oid('2.5.29.19'), der(0x01, "\xff"), string(octet => sequence(der(0x01, "\xff"))));
     $self->{root_pem}   = $self->sign(subject => $self->{root_name},   issuer => $self->{root_name}, by => 'root', key => $self->{root},   extensions => [$ca]);
     $self->{issuer_pem} = $self->sign(subject => $self->{issuer_name}, issuer => $self->{root_name}, by => 'root', key => $self->{issuer}, extensions => [$ca]);
+    $self->{modern_pem} = $self->sign(subject => $self->{modern_name}, issuer => $self->{root_name}, by => 'root', key => $self->{modern}, extensions => [$ca]);
     $self->{root_file}  = Keys::write_file('client-root.pem', $self->{root_pem});
     return $self;
+}
+
+# The file of a new key of a type.
+sub new_key {
+    my ($name, $type) = @_;
+    my $file = Keys::folder() . "/$name.key";
+    Keys::openssl(qw(genpkey -quiet -algorithm), @{$key{$type}}, '-out', $file);
+    return $file;
 }
 
 sub root       { $_[0]{root_file} }
@@ -103,11 +126,11 @@ sub public_key {
     return $der;
 }
 
-# PEM of a certificate. Options: subject, issuer, by ('root', 'issuer'), key, serial (hex of the contents), version (3), start,
-# end (DER of the times), extensions.
+# PEM of a certificate. Options: subject, issuer, by ('root', 'issuer', 'modern'), algorithm (of the signature: rsa, pss, ed25519),
+# key, serial (hex of the contents), version (3), start, end (DER of the times), extensions.
 sub sign {
     my ($self, %option) = @_;
-    my $algorithm  = sequence(oid($algorithm{sha256WithRSA}), string(null => ''));
+    my ($algorithm, @command) = @{$algorithm{$option{algorithm} // ($option{by} eq 'modern' ? 'ed25519' : 'rsa')}};
     my $extensions = $option{extensions} // [];
     my $now        = time;
     my $body       = sequence(
@@ -121,7 +144,8 @@ sub sign {
         @$extensions ? der(0xa3, sequence(@$extensions)) : (),
     );
     my $file = Keys::write_file('to-be-signed', $body);
-    Keys::openssl('dgst', '-sha256', '-sign', $self->{$option{by}}, '-out', "$file.signature", $file);
+    my @files = $command[0] eq 'dgst' ? ('-sign', $self->{$option{by}}, '-out', "$file.signature", $file) : ('-sign', '-inkey', $self->{$option{by}}, '-out', "$file.signature", '-in', $file);
+    Keys::openssl(@command, @files);
     my $der = sequence($body, $algorithm, der(0x03, "\0", TestHttpd::slurp("$file.signature")));
     return "-----BEGIN CERTIFICATE-----\n" . (MIME::Base64::encode($der, '') =~ s/(.{1,64})/$1\n/gr) . "-----END CERTIFICATE-----\n";
 }
@@ -129,8 +153,9 @@ sub sign {
 # A file with a certificate of a client, and its issuer's.
 sub issue {
     my ($self, %option) = @_;
-    my $pem = $self->sign(issuer => $self->{issuer_name}, by => 'issuer', key => $self->{key}, %option);
-    return Keys::write_file('client' . ++$count . '.pem', $pem, $self->{issuer_pem});
+    my $by  = $option{by} // 'issuer';
+    my $pem = $self->sign(issuer => $self->{"${by}_name"}, by => $by, key => $self->{key}, %option);
+    return Keys::write_file('client' . ++$count . '.pem', $pem, $self->{"${by}_pem"});
 }
 
 1;

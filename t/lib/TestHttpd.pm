@@ -58,8 +58,9 @@ sub httpd { apxs('SBINDIR') . '/' . apxs('PROGNAME') }
 
 # Every module that some test needs. One that is compiled into httpd has no file and is left out.
 sub load_modules {
-    my ($mpm) = @_;
-    $mpm //= mpm();
+    my ($mpm, $module) = @_;
+    $mpm    //= mpm();
+    $module //= root() . '/modules/mod_ssl.so';
     my @names = (
         "mpm_$mpm",
         qw(log_config unixd authz_core mime dir alias include headers env setenvif rewrite socache_shmcb http2 status info logio),
@@ -67,7 +68,7 @@ sub load_modules {
     );
     my $directory = apxs('LIBEXECDIR');
     my @lines = map { "LoadModule ${_}_module $directory/mod_$_.so\n" } grep { -e "$directory/mod_$_.so" } @names;
-    return join '', @lines, 'LoadModule ssl_module ' . root() . "/modules/mod_ssl.so\n";
+    return join '', @lines, "LoadModule ssl_module $module\n";
 }
 
 # Lines for modules that only one test needs.
@@ -119,7 +120,7 @@ sub free_port {
 my $count = 0;
 
 # Writes a ServerRoot for CONFIG. Options: base => 0 leaves out all but the modules, modules => text replaces those,
-# mpm, threads => ThreadsPerChild, log_level.
+# module => file of another mod_ssl, mpm, threads => ThreadsPerChild, log_level.
 sub new {
     my ($class, $config, %option) = @_;
     my $self = bless {root => sprintf('%s/run/%d-%d', root(), $$, ++$count), ports => []}, $class;
@@ -136,7 +137,7 @@ sub configure {
     $config = $self->expand(($option{base} // 1) ? $self->base . $config : $config);
     my $listen = join '', map { "Listen 127.0.0.1:$_\n" } grep { defined } @{$self->{ports}};
     open my $file, '>', $self->conf_file or croak $self->conf_file . ": $!";
-    print {$file} $option{modules} // load_modules($option{mpm}), $listen, $config;
+    print {$file} $option{modules} // load_modules(@option{qw(mpm module)}), $listen, $config;
     close $file or croak $self->conf_file . ": $!";
     return;
 }

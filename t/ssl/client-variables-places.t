@@ -32,6 +32,7 @@ my $certificate = $ca->issue(
 my $httpd = TestHttpd->new(<<"END");
 Protocols h2 http/1.1
 @{[ map { $there{$_} ? "LoadModule ${_}_module $modules/mod_$_.so\n" : () } sort keys %there ]}
+@{[ TestHttpd::load_also(qw(proxy proxy_http)) ]}
 <VirtualHost *:\@PORT@>
     ServerName localhost
     SSLEngine on
@@ -52,6 +53,17 @@ Protocols h2 http/1.1
         RequestHeader set X-Direct "%{SSL_CLIENT_S_DN_CN}s"
         RequestHeader set X-Expression "expr=%{SSL_CLIENT_S_DN}"
         SetEnvIfExpr "%{SSL_CLIENT_S_DN_CN} =~ /^(Ali.*)/" FROM_EXPRESSION=\$1
+    </Location>
+    <Location /proxied>
+        ProxyPass "http://127.0.0.1:\@PORT2@/cgi/env"
+        RequestHeader set X-Client "%{SSL_CLIENT_S_DN}s"
+        RequestHeader set X-Cert "%{SSL_CLIENT_CERT}s"
+        RequestHeader set X-Https "%{HTTPS}s"
+        RequestHeader set X-From-Environment "%{SSL_CLIENT_S_DN_CN}e"
+        RequestHeader set X-None "%{SSL_CLIENT_NOTHING}s"
+    </Location>
+    <Location /function>
+        Require expr ssl("SSL_CLIENT_M_SERIAL") == '0123' && ssl('SSL_CLIENT_S_DN_CN') in { 'Bob', 'Alicé' }
     </Location>
     RewriteEngine on
     RewriteCond %{SSL:SSL_CLIENT_SAN_DNS_0} ^(alice)\\.example\\.test\$
@@ -119,6 +131,18 @@ my $environment = body('/cgi/env/headers');
 like $environment, qr/^HTTP_X_DIRECT=Alicé$/m,                       'RequestHeader with %{..}s';
 like $environment, qr/^HTTP_X_EXPRESSION=CN=Alicé,O=Acme\\, Inc\.$/m, 'RequestHeader with an expression';
 like $environment, qr/^SSL_CLIENT_S_DN_CN=Alicé$/m,                  'and the environment';
+
+is $client->get('/function')->{status}, 404, 'ssl() in an expression';
+# A program behind a proxy: what RequestHeader hands on, over HTTP/1.1 and from a stream of HTTP/2.
+my $pem    = (TestHttpd::slurp($certificate) =~ /(-----BEGIN.*?END CERTIFICATE-----\n)/s)[0] =~ s/\n/ /gr;
+my @handed = ("HTTP_X_CLIENT=$value{SSL_CLIENT_S_DN}", "HTTP_X_CERT=" . $pem =~ s/ +\z//r, 'HTTP_X_HTTPS=on', 'HTTP_X_FROM_ENVIRONMENT=Alicé', 'HTTP_X_NONE=(null)');
+my @bodies = (body('/proxied'));
+push @bodies, scalar qx(curl --silent --http2 --cacert ${\ TestHttpd::ca()} --cert $certificate --key ${\ $ca->key} "https://localhost:${\ $httpd->port}/proxied") if TestHttpd::mpm() ne 'prefork';
+for my $body (@bodies) {
+    my %line = map { s/ +\z//r => 1 } split /\n/, $body;
+    ok $line{$_}, "proxy: $_" or diag $body for @handed;
+    unlike $body, qr/^(?:SSL_|HTTPS=)/m, '... and nothing else';
+}
 
 SKIP: {
     skip 'there is no mod_lua', 3 if !$there{lua};

@@ -226,11 +226,15 @@ my @others = (
     ['empty subject', {subject => ClientCert::name()}, {SSL_CLIENT_S_DN => undef, SSL_CLIENT_VERIFY => 'SUCCESS', map { ("SSL_CLIENT_S_DN_$_" => undef) } qw(C CN O)}, undef],
     ['otherName of a wrong type', {subject => ClientCert::name(['CN', 'x']), extensions => [ClientCert::san(ClientCert::upn(undef, ClientCert::string(ia5 => 'wrong')), ClientCert::upn('right'))]},
         {SSL_CLIENT_SAN_OTHER_msUPN_0 => 'right', SSL_CLIENT_SAN_OTHER_msUPN_1 => undef}, '/CN=x'],
+    ['Ed25519', {subject => ClientCert::name(['CN', 'x']), key => ClientCert::new_key('ed25519', 'ed25519'), by => 'modern'},
+        {SSL_CLIENT_A_KEY => 'ED25519', SSL_CLIENT_A_SIG => 'ED25519', SSL_CLIENT_I_DN => 'CN=Modern intermediate', SSL_CLIENT_VERIFY => 'SUCCESS'}, '/CN=x'],
+    ['RSA-PSS', {subject => ClientCert::name(['CN', 'x']), key => ClientCert::new_key('rsa-pss', 'rsa-pss'), algorithm => 'pss'},
+        {SSL_CLIENT_A_KEY => 'rsassaPss', SSL_CLIENT_A_SIG => 'rsassaPss', SSL_CLIENT_VERIFY => 'SUCCESS'}, '/CN=x'],
     ['ends today', {subject => ClientCert::name(['CN', 'x']), end => ClientCert::utc(time + 86_000)}, {SSL_CLIENT_V_REMAIN => '0'}, '/CN=x'],
 );
 for my $case (@others) {
     my ($what, $option, $expected, $old) = @$case;
-    my $client = client($ca->issue(%$option));
+    my $client = client($ca->issue(%$option), $option->{key} ? (key => $option->{key}) : ());
     my $got    = client_variables($client->get('/cgi/env')->{body});
     is $got->{$_}, $expected->{$_}, "$what: $_" for sort keys %$expected;
     is client_variables($client->get('/cgi/env/legacy')->{body})->{SSL_CLIENT_S_DN}, $old, "$what: in the old form";

@@ -3,6 +3,7 @@ use strict;
 use warnings FATAL => 'all';
 use Test::More;
 use lib 'lib', 't/lib';
+use ClientCert ();
 use StartUp ();
 use TestHttpd ();
 use TlsClient ();
@@ -105,4 +106,39 @@ for my $old (sort keys %same) {
 is $seen->{SSL_STRONG_CRYPTO}, 'Not supported by mod_ssl', 'a name that never had a value';
 like $seen->{SSL_SERVER_CERTIFICATE}, qr/BEGIN CERTIFICATE/, 'the certificate';
 is variables(3, 'steps')->{SSL_PROTOCOL_VERSION}, undef, 'not without the option';
+is $seen->{$_}, undef, "$_ is not there without a certificate" for qw(SSL_CLIENT_DN SSL_CLIENT_CN SSL_CLIENT_IDN SSL_CLIENT_CERTIFICATE);
+$httpd->stop;
+
+# Names for the client's certificate; added to the others by the form with a sign as well.
+my $ca = ClientCert->authority;
+$httpd = TestHttpd->start(<<"END");
+SSLLegacyDirectives on
+<VirtualHost *:\@PORT@>
+    ServerName localhost
+    SSLEngine on
+    \@ECDSA@
+    SSLVerifyClient optional
+    SSLVerifyDepth 3
+    SSLCACertificateFile ${\ $ca->root}
+    SSLOptions +StdEnvVars +ExportCertData
+    SSLOptions +CompatEnvVars
+</VirtualHost>
+END
+my @parts       = (['CN', 'CN', 'Alicé'], ['emailAddress', 'EMAIL', 'alice@example.test'], ['O', 'O', 'Acme'], ['OU', 'OU', 'Unit'], ['C', 'C', 'DE'], ['ST', 'SP', 'Hessen'], ['L', 'L', 'Frankfurt']);
+my $certificate = $ca->issue(serial => '0123', subject => ClientCert::name(map { [$_->[0], $_->[2]] } @parts));
+my $client      = TlsClient->new(port => $httpd->port, sni => 'localhost', cert => $certificate, key => $ca->key)->handshake;
+$seen = {$client->get('/cgi/env')->{body} =~ /^(\w+)=(.*)$/mg};
+is $seen->{"SSL_CLIENT_$_->[1]"}, $_->[2], "SSL_CLIENT_$_->[1] of a client's certificate" for @parts;
+is $seen->{"SSL_CLIENT_$_->[0]"}, $_->[1], "SSL_CLIENT_$_->[0] of its issuer" for ['IC', 'DE'], ['IO', 'Spec Örg, Inc.'], ['IOU', 'A'], ['ICN', 'Spec Intermediate'];
+%same = (
+    SSL_CLIENT_DN => 'SSL_CLIENT_S_DN', SSL_CLIENT_IDN => 'SSL_CLIENT_I_DN', SSL_CLIENT_CERT_START => 'SSL_CLIENT_V_START', SSL_CLIENT_CERT_END => 'SSL_CLIENT_V_END',
+    SSL_CLIENT_CERT_SERIAL => 'SSL_CLIENT_M_SERIAL', SSL_CLIENT_SIGNATURE_ALGORITHM => 'SSL_CLIENT_A_SIG', SSL_CLIENT_CERTIFICATE => 'SSL_CLIENT_CERT',
+);
+for my $old (sort keys %same) {
+    ok length($seen->{$same{$old}} // ''), "$same{$old} has a value";
+    is $seen->{$old}, $seen->{$same{$old}}, "$old is the same";
+}
+is $seen->{SSL_CLIENT_M_SERIAL}, '0123', 'and it is that of the certificate';
+is $seen->{$_}, undef, "$_: the issuer has none" for qw(SSL_CLIENT_IEMAIL SSL_CLIENT_ISP SSL_CLIENT_IL);
+is $seen->{SSL_CLIENT_KEY_SIZE}, 'Not supported by mod_ssl', 'a name that never had a value';
 done_testing;

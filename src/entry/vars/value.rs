@@ -14,6 +14,7 @@ use crate::policy::verify::Outcome;
 use crate::vars::name::{
     ConnectionVariable, IndependentVariable, Side, TimeVariable, Variable, VersionVariable,
 };
+use openssl::x509::X509;
 
 /// Who asks.
 pub struct Context<'c> {
@@ -103,6 +104,20 @@ pub fn of_established(
             _ => "UNKNOWN",
         }
         .to_owned(),
+        V::SharedCiphers => {
+            let policy = established.policy.as_ref()?;
+            policy.ctx.shared_ciphers(&established.offered_ciphers).join(":")
+        }
+        V::HandshakeRoundTrip => established.round_trip?.to_string(),
+        V::KeyExchangeGroup => established.group.clone()?,
+        V::SignatureScheme(side) => {
+            let (signature, certificate) = match side {
+                Side::Server => (established.signature?, &established.certificate),
+                Side::Client => (established.peer_signature?, &established.client_certificate),
+            };
+            let is_pss = |certificate: &X509| x509::key_algorithm(certificate) == "rsassaPss";
+            signature.name(certificate.as_ref().is_some_and(is_pss))?.into_owned()
+        }
         V::ClientVerify => match &established.client {
             Outcome::Absent => "NONE".to_owned(),
             Outcome::Good(_) => "SUCCESS".to_owned(),

@@ -1,6 +1,6 @@
 //! What can be asked about a connection.
 
-use std::ffi::{CStr, c_int, c_long};
+use std::ffi::{CStr, c_long};
 use std::ptr::{self, NonNull};
 
 use foreign_types::ForeignType;
@@ -131,15 +131,6 @@ impl SslRef {
         // SAFETY: the names are string constants of the library.
         let name = unsafe { static_str(name) }?.to_owned();
         Some(Cipher { name, bits, algorithm_bits })
-    }
-
-    /// The group of the key exchange as a NID; `None` if there was none, or it has no NID.
-    #[must_use]
-    pub fn group(&self) -> Option<openssl::nid::Nid> {
-        let raw = self.ctrl(ffi::SSL_CTRL_GET_NEGOTIATED_GROUP, 0, ptr::null_mut());
-        let raw = c_int::try_from(raw).ok()?;
-        // Groups without a NID have this bit (TLSEXT_nid_unknown).
-        (raw > 0 && raw & 0x0100_0000 == 0).then(|| openssl::nid::Nid::from_raw(raw))
     }
 
     /// The host name the client asked for, as sent; on a resumed TLS 1.2 session that of the session.

@@ -132,6 +132,14 @@ pub enum ConnectionVariable {
     CipherAlgorithmBits,
     /// `SSL_COMPRESS_METHOD`.
     CompressionMethod,
+    /// `SSL_SHARED_CIPHERS`: what both sides allow, in the client's order.
+    SharedCiphers,
+    /// `SSL_HANDSHAKE_RTT`: microseconds.
+    HandshakeRoundTrip,
+    /// `SSL_KEY_EXCHANGE_GROUP`.
+    KeyExchangeGroup,
+    /// `SSL_SERVER_SIGNATURE_SCHEME`, `SSL_CLIENT_SIGNATURE_SCHEME`: of the handshake.
+    SignatureScheme(Side),
     /// `SSL_SRP_USER`.
     SrpUser,
     /// `SSL_SRP_USERINFO`.
