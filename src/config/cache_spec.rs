@@ -1,6 +1,6 @@
-//! `SSLSessionCache`.
+//! `SSLSessionCache`, `SSLOCSPCache`.
 
-/// Where sessions are kept between connections.
+/// Where sessions, or OCSP responses, are kept between connections.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum CacheSpec {
     /// No line.
@@ -42,11 +42,11 @@ impl CacheSpec {
     }
 }
 
-/// The complaint about a provider that is not there.
+/// The complaint about a provider that is not there; `what` it was wanted for.
 #[must_use]
-pub fn unknown_provider(directive: &str, name: &str, known: &[String]) -> String {
+pub fn unknown_provider(directive: &str, what: &str, name: &str, known: &[String]) -> String {
     format!(
-        "{directive}: '{name}' session cache not supported (known names: {}). Maybe you need to load the appropriate socache module (mod_socache_{name}?).",
+        "{directive}: '{name}' {what} cache not supported (known names: {}). Maybe you need to load the appropriate socache module (mod_socache_{name}?).",
         known.join(",")
     )
 }
@@ -78,7 +78,12 @@ mod tests {
     #[test]
     fn the_complaint() {
         assert_eq!(
-            unknown_provider("SSLSessionCache", "shm", &["shmcb".to_owned(), "default".to_owned()]),
+            unknown_provider(
+                "SSLSessionCache",
+                "session",
+                "shm",
+                &["shmcb".to_owned(), "default".to_owned()]
+            ),
             "SSLSessionCache: 'shm' session cache not supported (known names: shmcb,default). Maybe you need to load the appropriate socache module (mod_socache_shm?)."
         );
     }

@@ -10,6 +10,8 @@ use super::sni_policy::SniPolicy;
 pub struct GlobalConfig {
     /// `SSLSessionCache`.
     pub session_cache: CacheSpec,
+    /// `SSLOCSPCache`.
+    pub ocsp_cache: CacheSpec,
     /// `SSLRandomSeed`, in order.
     pub random_seeds: Vec<RandomSeed>,
     /// `SSLPassPhraseDialog`.

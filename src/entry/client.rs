@@ -2,6 +2,7 @@
 //! remembers of it, and what requests may rely on.
 
 use super::connection::ConnState;
+use super::ocsp::Place;
 use super::trust::Loaded;
 use super::vhost::Tls;
 use crate::config::verify::{CrlScope, VerifyClient};
@@ -157,7 +158,9 @@ fn ask_responders(state: &ConnState, error: i32, context: &X509StoreContextRef) 
     let (Some(chain), Some(store)) = (context.chain(), ocsp::store(context)) else {
         return Err(verify::APPLICATION);
     };
-    checker.check(conn, vhost.server.get(), chain, store).map_err(|objection| {
+    let lists = state.verification.loaded().map_or([0; 32], |loaded| loaded.digest);
+    let place = Place { conn, server: vhost.server.get(), store, lists };
+    checker.check(place, chain).map_err(|objection| {
         say_refused(conn, objection.error, Some(objection.certificate));
         objection.error
     })

@@ -26,6 +26,8 @@ pub struct ServerConf {
     pub global: Draft<GlobalConfig>,
     /// The instance of the provider named by `SSLSessionCache`.
     pub cache: Cell<Option<SharedCache>>,
+    /// That of `SSLOCSPCache`.
+    pub ocsp_cache: Cell<Option<SharedCache>>,
     /// What start-up made of it; read by all threads.
     pub vhost: OnceLock<Arc<Vhost>>,
 }

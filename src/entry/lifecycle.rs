@@ -4,7 +4,9 @@ use super::connection::ConnState;
 use super::shared::Shared;
 use super::vhost::Vhost;
 use super::wire::{Waiting, Wire};
-use super::{access, body, cache, closed, events, filters, handshake, offered, request, start, status, vars};
+use super::{
+    access, body, cache, closed, events, filters, handshake, ocsp, offered, request, start, status, vars,
+};
 use crate::apr::Pool;
 use crate::guard;
 use crate::httpd::authz::PER_CONFIGURATION;
@@ -78,7 +80,7 @@ entry_point! {
         // SAFETY: httpd passes the configuration pool.
         let Some(pconf) = (unsafe { Pool::from_raw(pconf) }) else { return answer::SERVER_ERROR };
         crate::ossl::lib::init();
-        if !mutex::register(pconf, cache::MUTEX).is_success() {
+        if [cache::MUTEX, ocsp::MUTEX].iter().any(|name| !mutex::register(pconf, name).is_success()) {
             return answer::SERVER_ERROR;
         }
         vars::register_log_handlers(pconf);
@@ -96,9 +98,12 @@ entry_point! {
         // SAFETY: httpd passes the main server.
         let main = unsafe { Server::from_raw(server) };
         let (Some(pool), Some(main)) = (pool, main) else { return };
-        let store = main.iter().filter_map(Vhost::of).find_map(|vhost| vhost.tls.as_ref()?.sessions.clone());
-        if let Some(store) = store {
+        let tls = || main.iter().filter_map(Vhost::of).filter_map(|vhost| vhost.tls.as_ref());
+        if let Some(store) = tls().find_map(|tls| tls.sessions.as_ref()) {
             store.reopen(main, pool);
+        }
+        if let Some(checker) = tls().find_map(|tls| tls.ocsp.as_ref()) {
+            checker.responders().reopen(main, pool);
         }
     }
 }

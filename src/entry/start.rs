@@ -21,6 +21,7 @@ use super::cache::SessionStore;
 use super::closed;
 use super::config::ServerConf;
 use super::identities::{Loader, Summary};
+use super::ocsp::{self, Responders};
 use super::offered;
 use super::report;
 use super::vhost::Vhost;
@@ -65,6 +66,8 @@ pub struct Common<'c> {
     pub cache: &'c CacheSpec,
     /// The cache itself, except in the first pass.
     pub store: Option<Arc<SessionStore>>,
+    /// What is known of OCSP responders.
+    pub responders: Arc<Responders>,
     /// Where key material goes, for debugging.
     pub key_log: Option<Arc<key_log::KeyLog>>,
     /// What loads keys.
@@ -173,6 +176,11 @@ fn start(pool: Pool<'_>, main: Server<'_>) -> Result<(), Failed> {
     random::at_startup(main, &global.random_seeds);
     set_fips(pool, main, global.fips)?;
     let store = if is_first_pass() { None } else { open_cache(pool, main, conf, &global.session_cache)? };
+    let responders = if is_first_pass() {
+        Responders::alone()
+    } else {
+        open_responders(pool, main, conf, &global.ocsp_cache)?
+    };
     let keys = Keys::begin(&global.pass_phrase_dialog);
     let common = Common {
         pool,
@@ -181,6 +189,7 @@ fn start(pool: Pool<'_>, main: Server<'_>) -> Result<(), Failed> {
         ticket_keys: ticket::common_keys(main).transpose()?,
         cache: &global.session_cache,
         store,
+        responders,
         key_log: key_log::open(main)?,
         keys: &keys,
     };
@@ -349,6 +358,30 @@ fn open_cache(
         }
         Err(status) => {
             log!(main, Emerg, status => "AH01874: Could not initialize session cache. Exiting.");
+            fatal(main, main)
+        }
+    }
+}
+
+/// Opens the cache of OCSP responses, if any server asks responders; it ends with the configuration.
+fn open_responders(
+    pool: Pool<'_>,
+    main: Server<'_>,
+    conf: &ServerConf,
+    spec: &CacheSpec,
+) -> Result<Arc<Responders>, Failed> {
+    let asks = |conf: &ServerConf| conf.declared.borrow().ocsp.enable.is_some_and(|check| check.concerns(0));
+    if !main.iter().filter_map(ServerConf::of).any(asks) {
+        return Ok(Responders::alone());
+    }
+    match Responders::open(pool, main, conf, spec) {
+        Ok(responders) => Ok(responders),
+        Err(ocsp::OpenError::Default(reason)) => {
+            ocsp::say_alone(main, &reason);
+            Ok(Responders::alone())
+        }
+        Err(ocsp::OpenError::Configured(status)) => {
+            log!(main, Emerg, status => "SSLOCSPCache: Could not initialize the cache of OCSP responses. Exiting.");
             fatal(main, main)
         }
     }

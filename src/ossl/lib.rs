@@ -1,5 +1,6 @@
 //! The library as a whole: versions, FIPS mode, randomness, digests.
 
+pub mod mac;
 mod md5;
 
 use super::bio::{Io, Transport};

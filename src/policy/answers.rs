@@ -1,6 +1,7 @@
 //! Answers that take long to get: whoever wants the same one while somebody is getting it waits for that, and
 //! those that hold for a while are kept.
 
+use super::deadline::Deadline;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -19,7 +20,7 @@ pub struct Answers<A> {
 
 #[derive(Debug)]
 enum Place<A> {
-    Kept { answer: A, until: Instant },
+    Kept { answer: A, until: Deadline },
     Awaited(Arc<Flight<A>>),
 }
 
@@ -60,7 +61,7 @@ impl<A: Clone> Answers<A> {
     ) -> Option<A> {
         let flight = match lock(&self.places).entry(key) {
             Entry::Occupied(mut place) => match place.get() {
-                Place::Kept { answer, until } if *until > Instant::now() => return Some(answer.clone()),
+                Place::Kept { answer, until } if !until.is_over() => return Some(answer.clone()),
                 Place::Kept { .. } => {
                     let flight = Flight::new();
                     place.insert(Place::Awaited(Arc::clone(&flight)));
@@ -86,7 +87,7 @@ impl<A: Clone> Answers<A> {
     }
 
     /// Puts an answer in the place of its question, or clears that.
-    fn settle(&self, key: Key, kept: Option<(A, Instant)>) {
+    fn settle(&self, key: Key, kept: Option<(A, Deadline)>) {
         let mut places = lock(&self.places);
         places.remove(&key);
         let Some((answer, until)) = kept else { return };
@@ -101,8 +102,8 @@ impl<A: Clone> Answers<A> {
 
 /// Drops the answers that hold no longer, and if there are none the one that would be the next.
 fn make_room<A>(places: &mut HashMap<Key, Place<A>>) {
-    let (now, before) = (Instant::now(), places.len());
-    places.retain(|_, place| !matches!(place, Place::Kept { until, .. } if *until <= now));
+    let before = places.len();
+    places.retain(|_, place| !matches!(place, Place::Kept { until, .. } if until.is_over()));
     if places.len() == before {
         let kept = places.iter().filter_map(|(key, place)| match place {
             Place::Kept { until, .. } => Some((*until, *key)),
@@ -138,13 +139,13 @@ struct Landing<'a, A: Clone> {
     answers: &'a Answers<A>,
     key: Key,
     flight: Arc<Flight<A>>,
-    kept: Option<(A, Instant)>,
+    kept: Option<(A, Deadline)>,
 }
 
 impl<A: Clone> Landing<'_, A> {
     fn land(&mut self, answer: &A, holds: Option<Duration>) {
         *lock(&self.flight.outcome) = Outcome::Answer(answer.clone());
-        let until = holds.and_then(|holds| Instant::now().checked_add(holds));
+        let until = holds.and_then(Deadline::after);
         self.kept = until.map(|until| (answer.clone(), until));
     }
 }

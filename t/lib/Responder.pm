@@ -3,6 +3,8 @@
 #   my $responder = Responder->start;              # /good, /revoked ... as in %BEHAVIOUR
 #   $responder->url('good'), $responder->folder    # ca.pem, client.pem ...
 #   $responder->count('good')                      # how often it was asked there
+#   $responder->turn('silent')                     # how /switch behaves from here on
+#   $responder->also_at($port)                     # answers there as well, from here on
 #
 # It ends with the object.
 package Responder;
@@ -34,7 +36,7 @@ sub write_file {
 # A key NAME.key and a certificate NAME.pem of the CA, with lines for its extensions.
 sub issue {
     my ($self, $name, $extensions) = @_;
-    my $serial = ++$self->{serial};
+    my $serial = $self->{serial_of}{$name} = ++$self->{serial};
     $self->write_file("$name.ext", $extensions || "basicConstraints=CA:false\n");
     $self->openssl("req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=$name -keyout $name.key -out $name.csr");
     $self->openssl("x509 -req -in $name.csr -CA ca.pem -CAkey ca.key -set_serial $serial -days 2 -extfile $name.ext -out $name.pem");
@@ -55,11 +57,11 @@ sub index_of {
 
 sub start {
     my ($class) = @_;
-    my $self = bless {folder => TestHttpd::root() . "/home/responder-$$-" . ++$started, serial => 0, pid => 0}, $class;
+    my $self = bless {folder => TestHttpd::root() . "/home/responder-$$-" . ++$started, serial => 0, pids => []}, $class;
     mkdir $self->{folder} or die "$self->{folder}: $!";
     $self->openssl('req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=Clients -days 2 -keyout ca.key -out ca.pem');
     $self->openssl('req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=Stranger -days 2 -keyout stranger.key -out stranger.pem');
-    my $listener = $self->{listener} = IO::Socket::INET->new(Listen => 64, LocalAddr => '127.0.0.1') or die "listen: $!";
+    my $listener = IO::Socket::INET->new(Listen => 64, LocalAddr => '127.0.0.1') or die "listen: $!";
     $self->{port} = $listener->sockport;
     $self->issue('plain');
     $self->issue('client',   "authorityInfoAccess=OCSP;URI:${\ $self->url('good') }\n");
@@ -75,13 +77,34 @@ sub start {
     $self->write_file('wrong.der', $self->sign('nonce.req',  'good', 'ca'));
     $self->write_file('other.der', $self->sign('plain.req',  'good', 'ca'));
     $self->{made} = time;
-    defined($self->{pid} = fork) or die "fork: $!";
-    if (!$self->{pid}) {
-        eval { $self->serve };
+    $self->serve_at($listener);
+    return $self;
+}
+
+sub serve_at {
+    my ($self, $listener) = @_;
+    defined(my $pid = fork) or die "fork: $!";
+    if (!$pid) {
+        eval { $self->serve($listener) };
         warn $@ if $@;
         POSIX::_exit(0);
     }
-    return $self;
+    push @{$self->{pids}}, $pid;
+    return;
+}
+
+sub also_at {
+    my ($self, $port) = @_;
+    my $listener = IO::Socket::INET->new(Listen => 64, LocalAddr => '127.0.0.1', LocalPort => $port, ReuseAddr => 1) or die "listen at $port: $!";
+    $self->serve_at($listener);
+    return;
+}
+
+sub turn {
+    my ($self, $behaviour) = @_;
+    $self->write_file('switch.new', $behaviour);
+    rename "$self->{folder}/switch.new", "$self->{folder}/switch" or die "switch: $!";
+    return;
 }
 
 sub folder { $_[0]{folder} }
@@ -99,9 +122,9 @@ sub sign {
 }
 
 sub serve {
-    my ($self) = @_;
+    my ($self, $listener) = @_;
     local $SIG{CHLD} = 'IGNORE';
-    while (my $socket = $self->{listener}->accept) {
+    while (my $socket = $listener->accept) {
         defined(my $pid = fork) or next;
         next if $pid;
         local $SIG{CHLD} = 'DEFAULT';
@@ -205,6 +228,15 @@ sub bytes {
         my $body = $self->sign($request, 'good', 'ca');
         $write->("${OK}Content-Length: ${\ (1 + length $body) }\r\n\r\n$body");
     },
+    # Says nothing about the certificate "strange".
+    picky => sub {
+        my ($self, $write, $request, $socket) = @_;
+        my $text = qx(openssl ocsp -reqin $self->{folder}/$request -req_text);
+        my $serial = sprintf '%02X', $self->{serial_of}{strange};
+        return $BEHAVIOUR{$text =~ /Serial Number: $serial$/m ? 'silent' : 'good'}->($self, $write, $request, $socket);
+    },
+    # What the test wants by now.
+    switch => sub { my ($self, @rest) = @_; $BEHAVIOUR{TestHttpd::slurp("$self->{folder}/switch")}->($self, @rest) },
     # Until the test lets it answer.
     gate => sub {
         my ($self, $write, $request) = @_;
@@ -215,10 +247,11 @@ sub bytes {
 
 sub DESTROY {
     my ($self) = @_;
-    return unless $self->{pid};
     local ($@, $!, $?);
-    kill 'TERM', $self->{pid};
-    waitpid $self->{pid}, 0;
+    for my $pid (@{$self->{pids}}) {
+        kill 'TERM', $pid;
+        waitpid $pid, 0;
+    }
     return;
 }
 

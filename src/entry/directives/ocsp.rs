@@ -1,15 +1,25 @@
 //! Directives about OCSP checks of clients' certificates.
 
+use super::session::create;
 use super::{Args, Complaint, Directive, Line, existing_file, row};
+use crate::config::cache_spec::CacheSpec;
 use crate::config::http_url::HttpUrl;
 use crate::config::ocsp::{OcspCheck, OcspConfig};
 use crate::config::value::natural_number;
 use crate::httpd::command::Arity::{Flag, One, Raw};
-use crate::httpd::command::Context::Server;
+use crate::httpd::command::Context::{Global, Server};
 use crate::httpd::command::words;
 
 /// The table of this subject.
 pub const ROWS: &[Directive] = &[
+    row(
+        c"SSLOCSPCache",
+        One,
+        Global,
+        "shmcb, if mod_socache_shmcb is loaded",
+        c"Cache of OCSP responses about clients, shared between processes ('none', 'provider[:arguments]')",
+        cache,
+    ),
     row(
         c"SSLOCSPDefaultResponder",
         One,
@@ -102,6 +112,19 @@ fn set(line: &Line<'_>, change: impl FnOnce(&mut OcspConfig)) -> Result<(), Comp
 fn seconds(line: &Line<'_>, args: Args<'_>) -> Result<Option<i64>, Complaint> {
     let seconds = natural_number(&args.text(0));
     seconds.map(Some).ok_or_else(|| format!("{}: invalid argument", line.name))
+}
+
+/// `SSLOCSPCache`.
+pub fn cache(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
+    let spec = CacheSpec::parse(&args.text(0));
+    let cache = match &spec {
+        CacheSpec::Provider { name, args } => Some(create(line, "OCSP response", name, args.as_deref())?),
+        CacheSpec::NoneNotNull => return Err(format!("{}: there are no session ids in it", line.name)),
+        CacheSpec::Unset | CacheSpec::None => None,
+    };
+    line.server.ocsp_cache.set(cache);
+    line.server.global.borrow_mut().ocsp_cache = spec;
+    Ok(())
 }
 
 /// `SSLOCSPEnable`.

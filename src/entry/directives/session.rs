@@ -75,7 +75,7 @@ pub fn cache(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
     }
     let spec = CacheSpec::parse(&argument);
     let cache = match &spec {
-        CacheSpec::Provider { name, args } => Some(create(line, name, args.as_deref())?),
+        CacheSpec::Provider { name, args } => Some(create(line, "session", name, args.as_deref())?),
         CacheSpec::Unset | CacheSpec::None | CacheSpec::NoneNotNull => None,
     };
     line.server.cache.set(cache);
@@ -83,15 +83,21 @@ pub fn cache(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
     Ok(())
 }
 
-fn create(line: &Line<'_>, name: &str, args: Option<&str>) -> Result<SharedCache, Complaint> {
+/// The provider of a cache; `what` is kept in it.
+pub(super) fn create(
+    line: &Line<'_>,
+    what: &str,
+    name: &str,
+    args: Option<&str>,
+) -> Result<SharedCache, Complaint> {
     let (temporary, pool) = (line.parms.temporary_pool(), line.parms.pool());
     let created = SharedCache::create(name, args, temporary, pool);
     if name == "dbm" && line.is_legacy() && matches!(created, Err(CreateError::Unknown(_))) {
         line.notice("there is no mod_socache_dbm, taken as shmcb");
-        return create(line, "shmcb", None);
+        return create(line, what, "shmcb", None);
     }
     created.map_err(|error| match error {
-        CreateError::Unknown(known) => cache_spec::unknown_provider(line.name, name, &known),
+        CreateError::Unknown(known) => cache_spec::unknown_provider(line.name, what, name, &known),
         CreateError::Refused(reason) => format!("{}: {reason}", line.name),
     })
 }

@@ -9,6 +9,7 @@ use crate::config::cache_spec::CacheSpec;
 use crate::config::vhost_id::vhost_id;
 use crate::entry::config::ServerConf;
 use crate::entry::identities::Loader;
+use crate::entry::ocsp::Responders;
 use crate::httpd::log::log;
 use crate::httpd::{Server, version};
 use std::path::Path;
@@ -32,6 +33,7 @@ pub fn run(pool: Pool<'_>, main: Server<'_>) -> usize {
         ticket_keys: ticket_keys.unwrap_or(None),
         cache: &global.session_cache,
         store: None,
+        responders: Responders::alone(),
         key_log: None,
         keys: &keys,
     };

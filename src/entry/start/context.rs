@@ -14,7 +14,7 @@ use crate::config::protocol::Protocols;
 use crate::config::server::ServerConfig;
 use crate::entry::events::EVENTS;
 use crate::entry::identities::Loader;
-use crate::entry::ocsp::Checker;
+use crate::entry::ocsp::{Checker, NoDigest, Responders};
 use crate::entry::report;
 use crate::entry::vhost::{Policy, Tls};
 use crate::entry::{offered, stapling, trust};
@@ -258,7 +258,7 @@ fn make(
     let trust = client::configure(site, &ctx, declared)?;
     let srp = open_verifiers(site, &ctx, declared)?;
     let ticket_keys = ticket::install(site, &ctx, declared, common.ticket_keys.as_ref())?;
-    let ocsp = ocsp_checker(site, &declared.ocsp)?;
+    let ocsp = ocsp_checker(site, &declared.ocsp, &common.responders)?;
     let probe = match Ssl::unconnected(&ctx) {
         Ok(probe) => probe,
         Err(errors) => return site.fail("Unable to create an SSL connection", &errors),
@@ -368,11 +368,19 @@ fn open_verifiers(
 }
 
 /// `SSLOCSPResponderCertificateFile` is read whether or not there are checks: a mistake in it must not wait.
-fn ocsp_checker(site: &Site<'_>, config: &OcspConfig) -> Result<Option<Checker>, Failed> {
-    let Some(file) = &config.responder_certificate_file else { return Ok(Checker::new(config, Vec::new())) };
+fn ocsp_checker(
+    site: &Site<'_>,
+    config: &OcspConfig,
+    responders: &Arc<Responders>,
+) -> Result<Option<Checker>, Failed> {
+    let checker = |trusted| match Checker::new(config, trusted, responders) {
+        Err(NoDigest) => site.fail("Unable to compute a digest", &[]),
+        Ok(checker) => Ok(checker),
+    };
+    let Some(file) = &config.responder_certificate_file else { return checker(Vec::new()) };
     log!(site.server, Trace1, "Configuring Trusted OCSP certificates");
     match load::certificates(file) {
-        Ok(trusted) => Ok(Checker::new(config, trusted)),
+        Ok(trusted) => checker(trusted),
         Err(error) => {
             let message = "Unable to configure OCSP Trusted Certificates";
             let (shown, errors) = (

@@ -1,0 +1,133 @@
+//! What all processes of the server know of responders (`SSLOCSPCache`).
+//!
+//! The cache is not trusted: records carry a MAC with a key that never leaves the processes of this configuration,
+//! and responses are verified again when they come back. Whatever else goes wrong is as if nothing were there.
+
+use crate::apr::pool::root_scratch;
+use crate::apr::{Pool, Status, time};
+use crate::httpd::Server;
+use crate::httpd::log::log;
+use crate::httpd::mutex::GlobalMutex;
+use crate::httpd::socache::{Hints, SharedCache};
+use crate::ossl::lib::mac::{self, MacKey};
+use crate::policy::answers::{Key, Quiet};
+use crate::policy::sealed::{self, OVERHEAD};
+use std::ffi::CStr;
+use std::mem::MaybeUninit;
+use std::time::{Duration, Instant, SystemTime};
+
+/// The name of the mutex in the `Mutex` directive.
+pub const MUTEX: &CStr = c"ssl-ocsp";
+/// The instance name, which is part of memcache and redis keys.
+const INSTANCE: &CStr = c"mod_ssl-ocsp";
+/// What a response looks like: bytes, id length, µs between sweeps.
+const HINTS: Hints = Hints { object: 2000, id: 32, sweep: 300_000_000 };
+/// The largest record. Responses beyond that are kept by the process alone.
+const LARGEST: usize = 10_240;
+/// For no longer is anything kept: memcached takes more than 30 days for a date.
+const LONGEST: Duration = Duration::from_secs(86_400);
+/// How often the log says that the lock cannot be had.
+const PAUSE: Duration = Duration::from_secs(60);
+
+/// The cache and its lock.
+pub struct Shared {
+    cache: SharedCache,
+    mutex: Option<GlobalMutex>,
+    key: MacKey,
+    complaints: Quiet,
+}
+
+/// Something that was kept.
+pub struct Kept {
+    /// For how long it holds.
+    pub left: Duration,
+    /// What it is.
+    pub contents: Vec<u8>,
+}
+
+impl Shared {
+    /// Prepares the cache in the configuration pool.
+    ///
+    /// # Errors
+    /// What the provider or the mutex gives; [`Status::EGENERAL`] without random numbers.
+    pub fn open(cache: SharedCache, server: Server<'_>, pool: Pool<'_>) -> Result<Self, Status> {
+        let key = MacKey::random().ok_or(Status::EGENERAL)?;
+        let mutex = if cache.needs_mutex() { Some(GlobalMutex::create(MUTEX, server, pool)?) } else { None };
+        cache.init(INSTANCE, HINTS, server, pool)?;
+        Ok(Self { cache, mutex, key, complaints: Quiet::new(PAUSE) })
+    }
+
+    /// Opens the lock in a child process.
+    pub fn reopen(&self, server: Server<'_>, pool: Pool<'_>) {
+        if let Some(mutex) = &self.mutex
+            && let Err(status) = mutex.reopen(pool)
+        {
+            log!(server, Error, status => "Cannot reinit {} mutex", mutex.name().to_string_lossy());
+        }
+    }
+
+    /// Ends the cache with its configuration.
+    pub fn close(&self, server: Server<'_>) {
+        self.cache.destroy(server);
+    }
+
+    /// Runs `body` under the lock, when the provider needs one. It must do nothing but use the cache.
+    fn locked<R>(
+        &self,
+        server: Server<'_>,
+        body: impl FnOnce(Pool<'_>) -> Result<R, Status>,
+    ) -> Result<R, Status> {
+        root_scratch(|scratch| match &self.mutex {
+            None => body(scratch),
+            Some(mutex) => mutex.with(|| body(scratch)).unwrap_or_else(|status| {
+                if self.complaints.may_say("lock", Instant::now()) {
+                    log!(server, Warn, status => "Failed to acquire the lock of SSLOCSPCache");
+                }
+                Err(status)
+            }),
+        })
+        .unwrap_or(Err(Status::EGENERAL))
+    }
+
+    /// What is kept for `key`.
+    pub fn find(&self, server: Server<'_>, key: &Key) -> Option<Kept> {
+        let mut buffer = vec![MaybeUninit::uninit(); LARGEST];
+        let found =
+            self.locked(server, |scratch| self.cache.retrieve(server, key, &mut buffer, scratch)).ok()?;
+        let now = now()?;
+        let opened = sealed::open(key, found, now, &|pieces| self.key.mac(pieces), mac::same);
+        let Some(opened) = opened else {
+            log!(server, Debug, "SSLOCSPCache: a record that is none, or has ended, is passed over");
+            return None;
+        };
+        let left = Duration::from_secs(u64::try_from(opened.until.checked_sub(now)?).ok()?);
+        Some(Kept { left, contents: opened.contents.to_vec() })
+    }
+
+    /// Keeps something for whole seconds of `time`.
+    pub fn keep(&self, server: Server<'_>, key: &Key, time: Duration, contents: &[u8]) {
+        let seconds = time.min(LONGEST).as_secs();
+        if seconds == 0 || contents.len() > LARGEST - OVERHEAD {
+            return;
+        }
+        let until = now().and_then(|now| now.checked_add(i64::try_from(seconds).ok()?));
+        let record =
+            until.and_then(|until| Some((until, sealed::write(key, until, contents, &|p| self.key.mac(p))?)));
+        let Some((until, mut record)) = record else { return };
+        let expiry = time::from_seconds(until);
+        let kept = self.locked(server, |scratch| self.cache.store(server, key, expiry, &mut record, scratch));
+        if let Err(status) = kept {
+            log!(server, Debug, status => "SSLOCSPCache: a record could not be stored");
+        }
+    }
+
+    /// Forgets what is kept for `key`.
+    pub fn forget(&self, server: Server<'_>, key: &Key) {
+        let _ = self.locked(server, |scratch| self.cache.remove(server, key, scratch));
+    }
+}
+
+/// Seconds since 1970.
+fn now() -> Option<i64> {
+    i64::try_from(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs()).ok()
+}

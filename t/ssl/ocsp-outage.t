@@ -1,0 +1,93 @@
+# OCSP responders that do not answer: clients are refused without a wait for each of them, and the server comes back by itself.
+use strict;
+use warnings FATAL => 'all';
+use Test::More;
+use lib 'lib', 't/lib';
+use Responder ();
+use TestHttpd ();
+use TlsClient ();
+
+my $responder = Responder->start;
+my $folder    = $responder->folder;
+my $ours      = !TestHttpd::stock();
+
+sub asks {
+    my ($name, $url, $lines) = @_;
+    return <<"END" . ($lines // '') . "\n</VirtualHost>\n";
+<VirtualHost *:\@PORT@>
+    ServerName $name.test
+    SSLEngine on
+    \@ECDSA@
+    SSLVerifyClient require
+    SSLCACertificateFile $folder/ca.pem
+    SSLOCSPEnable on
+    SSLOCSPOverrideResponder on
+    SSLOCSPDefaultResponder $url
+END
+}
+
+sub outcome {
+    my ($httpd, $name, $certificate) = @_;
+    my $client = TlsClient->new(port => $httpd->port, sni => "$name.test", ca => undef, cert => "$folder/$certificate.pem", key => "$folder/$certificate.key");
+    my $answer = eval { $client->handshake->get('/1k.bin', Host => "$name.test") };
+    return $answer ? $answer->{status} : 'alert ' . (($client->alerts)[-1] // 0);
+}
+
+# Handshakes of clients in turn, until one is refused without a question; how many came before.
+sub until_left_alone {
+    my ($httpd, $name, @certificates) = @_;
+    my $tried = 0;
+    $httpd->wait_for(
+        sub {
+            my $before = length $httpd->error_log;
+            is outcome($httpd, $name, $certificates[$tried++ % @certificates]), 'alert 40', "$name: $certificates[($tried - 1) % @certificates] is refused";
+            return substr($httpd->error_log, $before) =~ /ssl:debug.*OCSP responder 127\.0\.0\.1:\d+ did not answer, and is left alone/;
+        },
+        'a handshake without a question'
+    );
+    return $tried - 1;
+}
+
+for my $shared ('', $ours ? "SSLOCSPCache none\n" : ()) {
+    my $what = $shared ? 'each process for itself' : 'all processes together';
+    my $port = TestHttpd::free_port();
+    my $httpd = TestHttpd->start($shared . asks('dead', "http://127.0.0.1:$port/good") . asks('hung', $responder->url('switch'), 'SSLOCSPResponderTimeout 1'));
+    $responder->turn('silent');
+
+    # Nobody listens there.
+    is outcome($httpd, 'dead', 'client'), 'alert 40', "$what: nobody listens";
+    $httpd->wait_log(qr/ssl:error.*AH01974: could not connect to OCSP responder '127\.0\.0\.1:$port'/);
+    if ($ours) {
+        until_left_alone($httpd, 'dead', qw(client plain));
+        my @errors = $httpd->error_log =~ /ssl:error.*(AH01974: .*)/g;
+        my $processes = TestHttpd::mpm() eq 'prefork' ? 20 : 1;
+        cmp_ok scalar @errors, '<=', $processes, '... which each process says once in a minute';
+    }
+
+    # It listens, and says nothing. One certificate alone does not make an outage.
+    my $before = $responder->count('switch');
+    is outcome($httpd, 'hung', 'client'), 'alert 40', 'it listens, and says nothing';
+    is $responder->count('switch') - $before, 1, '... it was asked';
+    if ($ours) {
+        until_left_alone($httpd, 'hung', qw(plain client strange broken));
+    }
+
+    # Both come back.
+    $responder->turn('good');
+    $responder->also_at($port);
+    for my $name (qw(dead hung)) {
+        $httpd->wait_for(sub { outcome($httpd, $name, 'client') eq 200 }, "$name: an answer");
+        pass "$name: it is back, and clients get in";
+        is outcome($httpd, $name, 'plain'), 200, '... others as well' if $ours;
+    }
+}
+
+# A responder that stumbles over one certificate is no outage for the others.
+if ($ours) {
+    my $httpd = TestHttpd->start(asks('picky', $responder->url('picky'), 'SSLOCSPResponderTimeout 1'));
+    for my $round (1, 2, 3) {
+        is outcome($httpd, 'picky', 'strange'), 'alert 40', "round $round: the one that nobody answers about";
+        is outcome($httpd, 'picky', $_), 200, "... $_" for qw(client plain);
+    }
+}
+done_testing;
