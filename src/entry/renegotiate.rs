@@ -411,35 +411,36 @@ impl Task<'_> {
         outcome
     }
 
+    /// While the handshake is under way nothing but itself is asked for: a read
+    /// would bring it to its end and then wait for data of a client that waits
+    /// for the response.
     fn read_until(&self, is_done: impl Fn() -> bool) -> Result<(), Failure> {
         let (state, ssl) = (self.state, self.ssl);
-        let (mut early, mut rounds) = (0_u64, 0);
-        loop {
+        let mut early = 0_u64;
+        for _ in 0..ROUNDS {
+            let between = ssl.is_established();
+            if between && is_done() {
+                return Ok(());
+            }
             state.wire.wait(Waiting::Block);
             let mut byte = [MaybeUninit::uninit()];
-            let stopped = ssl.peek(&mut byte).err();
-            match stopped {
-                // What OpenSSL objects to comes before all else.
-                Some(Stopped::Library(_) | Stopped::HttpRequest(_) | Stopped::Other(_)) => {}
-                _ if ssl.is_established() && is_done() => return Ok(()),
-                _ => {}
-            }
-            match stopped {
-                None => {
+            let step =
+                if between { ssl.peek(&mut byte).map(|_| true) } else { ssl.do_handshake().map(|()| false) };
+            match step {
+                Ok(true) => {
                     // Data that the client sent before it saw our request.
                     early += input::keep(state, ssl).unwrap_or(0) as u64;
                     if early > self.limit() {
                         return Err(Failure::TooMuch);
                     }
                 }
-                Some(Stopped::WantRead | Stopped::WantWrite) => {}
-                Some(stopped) => return Err(Failure::Stopped(stopped, state.wire.status())),
-            }
-            rounds += 1;
-            if rounds > ROUNDS {
-                return Err(Failure::NoProgress);
+                Ok(false) | Err(Stopped::WantRead | Stopped::WantWrite) => {}
+                // Whoever leaves when it is done has done so.
+                Err(Stopped::Closed | Stopped::Eof) if ssl.is_established() && is_done() => return Ok(()),
+                Err(stopped) => return Err(Failure::Stopped(stopped, state.wire.status())),
             }
         }
+        Err(Failure::NoProgress)
     }
 
     /// After a handshake: what it came to is the connection's new state, or

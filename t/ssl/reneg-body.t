@@ -99,6 +99,23 @@ subtest 'Expect: 100-continue' => sub {
     is $answer->{body}, digest($body), 'a body that is there already';
 };
 
+# The ClientHello arrives together with data, the rest of the handshake later: the end of it must be noticed although the client
+# has nothing more to send.
+subtest 'a ClientHello behind the body' => sub {
+    for my $size (1, 20_000, 60_000) {
+        my $body   = TestHttpd::pattern($size);
+        my $client = client();
+        my $bytes  = $client->encrypt(TlsClient::request_text('POST', '/strong/sha256', 'Content-Length' => $size, Expect => '100-continue') . $body);
+        Net::SSLeay::renegotiate($client->{ssl});
+        Net::SSLeay::do_handshake($client->{ssl});
+        $client->send_raw($bytes . $client->outgoing);
+        my $answer = eval { $client->answer };
+        $answer = $client->answer if $answer && $answer->{status} == 100;
+        # A small body is seen before the question, and so is the ClientHello: nobody has asked for it yet.
+        $size > 8_192 ? is $answer->{body}, digest($body), "$size bytes" : is(($client->alerts)[0], 100, "$size bytes: no_renegotiation");
+    }
+} unless TestHttpd::stock();
+
 subtest 'broken bodies' => sub {
     my $client = client();
     $client->send(TlsClient::request_text('POST', '/strong/sha256', 'Transfer-Encoding' => 'chunked') . "zz\r\n");
