@@ -97,11 +97,18 @@ fn speculate(
     into: &mut Brigade<'_>,
     request: ReadRequest,
 ) -> Result<(), Status> {
-    if plaintext.is_empty() {
-        let block = decrypt(state, ssl, BLOCK, request.block)?;
-        plaintext.push(Bucket::from_block(block, state.conn().bucket_alloc()));
+    let wanted = request.bytes.max(1);
+    // The HTTP layer gives up a connection that has less than it asked for, though more has arrived.
+    while plaintext.known_len() < wanted.min(RECORD) {
+        let first = plaintext.is_empty();
+        match decrypt(state, ssl, BLOCK, request.block && first) {
+            Ok(block) => plaintext.push(Bucket::from_block(block, state.conn().bucket_alloc())),
+            Err(status) if first => return Err(status),
+            // The reason comes again with the next call.
+            Err(_) => break,
+        }
     }
-    plaintext.copy_bytes(request.bytes.max(1), into)
+    plaintext.copy_bytes(wanted, into)
 }
 
 /// Decrypts what has arrived already, for whoever reads next. Says how many

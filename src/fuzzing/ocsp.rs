@@ -65,7 +65,9 @@ pub fn ocsp_response(data: &[u8]) -> bool {
     error::clear();
     match believed {
         Ok(answer) => {
-            assert_eq!(unsigned, Ok(answer));
+            // How long it holds is told in seconds from now, which pass meanwhile.
+            let said = |answer: ocsp::Answer| (answer.status, answer.reason, answer.holds.is_some());
+            assert_eq!(unsigned.map(said), Ok(said(answer)));
             let rules = Rules { verify: true, trusted, store, issuer: certificate, skew, max_age };
             assert_eq!(ocsp::check(query, &[data, b"x"].concat(), &rules), Err(Unusable::Malformed));
         }

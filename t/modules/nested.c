@@ -3,7 +3,7 @@
  * hooks that process connections once more, reads from and writes to the connection's filters, and asks whether the
  * connection has TLS and what is known of it.
  *
- *   Nested WHERE ...      first (post_read_request, before all others), handler, log; each once for a connection
+ *   Nested WHERE ...      first (post_read_request, before all others), handler; each once for a connection
  *
  * Each place leaves a line "NESTED WHERE ..." in the error log.
  */
@@ -97,12 +97,6 @@ static int handler(request_rec *r)
     return DECLINED;
 }
 
-static int log_transaction(request_rec *r)
-{
-    meddle(r, "log");
-    return DECLINED;
-}
-
 static const command_rec commands[] = {
     AP_INIT_ITERATE("Nested", set_nested, NULL, RSRC_CONF, "where connections are worked on"),
     {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL}
@@ -113,7 +107,6 @@ static void register_hooks(apr_pool_t *p)
     (void)p;
     ap_hook_post_read_request(first, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_handler(handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
-    ap_hook_log_transaction(log_transaction, NULL, NULL, APR_HOOK_REALLY_FIRST);
 }
 
 module AP_MODULE_DECLARE_DATA nested_module = {

@@ -35,7 +35,7 @@ sub plain {
 
 # --- CVE-2017-3169: a third-party module runs the process_connection hooks while plain HTTP on the port is answered -----
 {
-    my @places = ('first', 'handler', 'log', "first\nNested handler\nNested log");
+    my @places = ('first', 'handler', 'first handler');
     my $hosts  = join '', map { <<"END" } 1 .. @places;
 <VirtualHost *:\@PORT$_\@>
     ServerName localhost
@@ -62,7 +62,7 @@ END
             is(TlsClient->new(port => $httpd->port($number), version => $version)->handshake->protocol, "TLSv$version", "CVE-2017-3169: TLS $version, port $number: the server goes on");
         }
     }
-    like $httpd->error_log, qr/NESTED $_: TLS 1, version "TLSv1\.3"/, "CVE-2017-3169: $_ was tried" for qw(first handler log);
+    like $httpd->error_log, qr/NESTED $_: TLS 1, version "TLSv1\.3"/, "CVE-2017-3169: $_ was tried" for qw(first handler);
     unlike $httpd->error_log, qr/exit signal|panic/, 'CVE-2017-3169: no process ended';
 }
 

@@ -154,6 +154,22 @@ for my $password ('password1', "p\xe1ssword", 'password and more', "password\0")
     is user("$plain/plain", header("/CN=admin:$password")), $expected, '... plain HTTP';
 }
 
+# Other ways to write the header: whatever mod_auth_basic reads in it, this module has read before.
+{
+    my $token  = encode_base64('/CN=admin:password', '');
+    my $padded = encode_base64("/CN=admin:password\0", '');
+    my @header = ("Basic  $token", "Basic\t$token", "Basic \t $token", "  Basic $token", "BASIC $token", "bAsIc $token ", "Basic $token, Basic eA==", "Basic $token=", "Basic $token;x", "Basic $padded",
+        "Basic $token\r\nAuthorization: Basic eA==", "Basic eA==\r\nAuthorization: Basic $token", "Basic\r\n $token", "Basic \r\n\t$token", "Basic $token\r\nauthorization: x", "Basic ${token}x", "Basic, $token", "Basic=$token", "\"Basic\" $token");
+    for my $url ('/faked', '/plain') {
+        for my $header (@header) {
+            my $client = TlsClient->new(port => $httpd->port, sni => 'localhost')->handshake;
+            $client->send("GET $url HTTP/1.1\r\nHost: localhost\r\nAuthorization: $header\r\nConnection: close\r\n\r\n");
+            my $answer = $client->answer;
+            ok $answer->{status} != 200 && $answer->{body} !~ /^REMOTE_USER/m, "$url, $header: $answer->{status}" =~ s/([^ -~])/sprintf '\\x%02x', ord $1/ger;
+        }
+    }
+}
+
 # An error page behind a password, reached from where nobody asks for one.
 for my $url ("$tls/open/nothing", "$plain/open/nothing") {
     my $body = Curl::get($url, header('/CN=admin:password'))->{body};
