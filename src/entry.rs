@@ -17,6 +17,7 @@ pub mod handshake;
 pub mod identities;
 pub mod input;
 pub mod lifecycle;
+pub mod metrics;
 pub mod module;
 pub mod ocsp;
 pub mod offered;

@@ -23,6 +23,7 @@ pub mod ossl;
 // L2: decisions.
 pub mod config;
 pub mod io;
+pub mod metrics;
 pub mod policy;
 pub mod vars;
 

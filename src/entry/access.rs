@@ -17,6 +17,7 @@ use crate::httpd::expr::Expression;
 use crate::httpd::hook::answer;
 use crate::httpd::log::log;
 use crate::httpd::request::TextField;
+use crate::metrics::{self, Counter};
 use crate::sys;
 use std::borrow::Cow;
 use std::ffi::{CStr, c_int};
@@ -120,7 +121,11 @@ entry_point! {
 impl Requirement<'_> {
     /// The answer to a request that does not satisfy it.
     fn refuse(&self, request: Request<'_>) -> Option<c_int> {
-        match self.expression.evaluate(request) {
+        let verdict = self.expression.evaluate(request);
+        if verdict != Ok(true) {
+            metrics::count(Counter::Requirement);
+        }
+        match verdict {
             Ok(true) => None,
             Ok(false) => {
                 let client = text(request, TextField::ClientAddress);
@@ -143,6 +148,7 @@ impl Requirement<'_> {
 
 /// Refuses for want of TLS.
 fn forbid(request: Request<'_>, reason: &str) -> c_int {
+    metrics::count(Counter::TlsRequired);
     fail(request, "AH02219", reason)
 }
 

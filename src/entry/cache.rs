@@ -7,6 +7,7 @@ use crate::httpd::log::{LogTarget, log};
 use crate::httpd::mutex::GlobalMutex;
 use crate::httpd::socache::{Hints, SharedCache};
 use crate::httpd::{Level, Request};
+use crate::metrics::{self, Counter};
 use crate::ossl::session::{Session, SessionRef};
 use std::ffi::{CStr, c_int};
 use std::fmt::Write as _;
@@ -76,6 +77,7 @@ impl SessionStore {
                 self.locked(server, || self.cache.store(server, id, expiry, &mut der, scratch))
             })
             .unwrap_or(Err(Status::EGENERAL));
+        metrics::count(if stored.is_ok() { Counter::SessionStored } else { Counter::SessionError });
         let timeout = format!("timeout={}s ", session.timeout());
         trace(server, "SET", if stored.is_ok() { "OK" } else { "BAD" }, id, &timeout, "caching");
     }
@@ -86,6 +88,11 @@ impl SessionStore {
         let found = pool
             .scratch(|scratch| self.locked(server, || self.cache.retrieve(server, id, &mut buffer, scratch)))
             .unwrap_or(Err(Status::EGENERAL));
+        metrics::count(match &found {
+            Ok(_) => Counter::SessionHit,
+            Err(Status::NOTFOUND) => Counter::SessionMiss,
+            Err(_) => Counter::SessionError,
+        });
         let session = found.ok().and_then(|der| {
             let session = Session::from_der(der);
             // The master secret of the session is in there.

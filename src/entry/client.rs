@@ -8,6 +8,7 @@ use super::vhost::Tls;
 use crate::config::verify::{CrlScope, VerifyClient};
 use crate::httpd::log::{LogTarget, log};
 use crate::httpd::{Conn, Level};
+use crate::metrics::{self, Counter};
 use crate::ossl::lib::sha256;
 use crate::ossl::ocsp;
 use crate::ossl::session::{Binding, SessionRef};
@@ -259,6 +260,14 @@ pub fn conclude(state: &ConnState, ssl: &Ssl) -> Option<Outcome> {
     let outcome = outcome(state, ssl)?;
     let conn = state.conn();
     let is_admitted = tls.verify.admits(&outcome);
+    if tls.auth.verifies_clients() {
+        metrics::count(match &outcome {
+            _ if !is_admitted => Counter::ClientRefused,
+            Outcome::Good(_) => Counter::ClientVerified,
+            Outcome::Absent => Counter::ClientAbsent,
+            Outcome::Generous | Outcome::Bad(_) => Counter::ClientUnvouched,
+        });
+    }
     match &outcome {
         Outcome::Good(_) => {}
         Outcome::Absent if is_admitted => {}

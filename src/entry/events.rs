@@ -11,6 +11,7 @@ use crate::httpd::conn::wildcard_matches;
 use crate::httpd::log::{LogTarget, log};
 use crate::httpd::{Conn, Level, Server};
 use crate::io::state::Event;
+use crate::metrics::{self, Counter};
 use crate::ossl::callback::{
     AlpnVerdict, CertificateVerdict, ClientHello, HelloVerdict, ServerEvents, SniVerdict, StateChange,
     TicketStatus, TicketUse, TicketVerdict,
@@ -122,7 +123,11 @@ impl ServerEvents for Events {
         let vhost = state.vhost();
         let tls = vhost.tls.as_ref()?;
         let session = tls.sessions.as_ref()?.find(vhost.server.get(), state.conn().pool(), id)?;
-        client::fits(state, tls, &session).then_some(session)
+        if !client::fits(state, tls, &session) {
+            metrics::count(Counter::SessionRefused);
+            return None;
+        }
+        Some(session)
     }
 
     fn session_remove(&self, ctx: &SslCtxRef, session: &SessionRef) {
@@ -136,6 +141,9 @@ impl ServerEvents for Events {
 
     fn ticket_seal(&self, ssl: &SslRef, session: &SessionRef) {
         let Some(state) = state_of(ssl) else { return };
+        if ssl.tickets_enabled() {
+            metrics::count(Counter::TicketIssued);
+        }
         if let Some(tls) = &state.vhost().tls {
             session.set_binding(&client::binding(state, tls, ssl, session));
         }
@@ -147,12 +155,22 @@ impl ServerEvents for Events {
         };
         let vhost = state.vhost();
         match &vhost.tls {
-            Some(tls) if client::fits(state, tls, session) => match status {
-                TicketStatus::Fresh => TicketVerdict::Use,
-                TicketStatus::Renew => TicketVerdict::UseAndRenew,
-            },
-            _ => TicketVerdict::IgnoreAndRenew,
+            Some(tls) if client::fits(state, tls, session) => {
+                metrics::count(Counter::TicketUsed);
+                match status {
+                    TicketStatus::Fresh => TicketVerdict::Use,
+                    TicketStatus::Renew => TicketVerdict::UseAndRenew,
+                }
+            }
+            _ => {
+                metrics::count(Counter::TicketRefused);
+                TicketVerdict::IgnoreAndRenew
+            }
         }
+    }
+
+    fn ticket_unreadable(&self) {
+        metrics::count(Counter::TicketUnreadable);
     }
 
     fn status(&self, ssl: &SslRef) -> Option<Vec<u8>> {

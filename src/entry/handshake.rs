@@ -11,6 +11,8 @@ use crate::httpd::Level;
 use crate::httpd::log::{LogTarget, log};
 use crate::io::plain_http::MadeUpRequest;
 use crate::io::state::Event;
+use crate::metrics::{self, Counter};
+use crate::ossl::error::LibraryError;
 use crate::ossl::ssl::{Ssl, Stopped};
 
 /// Brings the handshake to its end, as far as `waiting` allows.
@@ -39,9 +41,11 @@ fn established(state: &ConnState, ssl: &Ssl) -> Result<(), Status> {
     state.move_on(Event::Established);
     let vhost = state.vhost();
     let Some(client) = client::conclude(state, ssl) else {
+        metrics::count(Counter::FailedClient);
         abort(state);
         return Err(Status::ECONNABORTED);
     };
+    metrics::count(Counter::handshake(ssl.version(), ssl.is_resumed()));
     let hello = state.hello.take();
     state.shared.establish(Established { hello, ..Established::of(ssl, &vhost, client) });
     if state.challenge.get() || vhost.tls.as_ref().is_some_and(|tls| tls.fallback) {
@@ -62,6 +66,7 @@ fn stop(state: &ConnState, stopped: Stopped) -> Result<(), Status> {
     let server = state.server();
     let below = state.wire.status();
     let (status, number) = (below, stopped.number());
+    count(&stopped);
     let status = match stopped {
         Stopped::HttpRequest(errors) => {
             log!(
@@ -105,6 +110,21 @@ fn stop(state: &ConnState, stopped: Stopped) -> Result<(), Status> {
     };
     abort(state);
     Err(status)
+}
+
+/// Counts a handshake that has stopped.
+fn count(stopped: &Stopped) {
+    let cause = match stopped {
+        Stopped::HttpRequest(_) => Counter::PlainHttp,
+        Stopped::Closed | Stopped::Eof => Counter::FailedClosed,
+        Stopped::Io => Counter::FailedIo,
+        Stopped::Library(errors) => metrics::cause(errors.iter().filter_map(LibraryError::tls_reason)),
+        Stopped::WantRead | Stopped::WantWrite | Stopped::Other(_) => Counter::FailedOther,
+    };
+    metrics::count(cause);
+    if cause == Counter::FailedClient {
+        metrics::count(Counter::ClientRefused);
+    }
 }
 
 /// Sends the alert OpenSSL has written, if any, and gives the connection up.

@@ -5,7 +5,8 @@ use super::shared::Shared;
 use super::vhost::Vhost;
 use super::wire::{Waiting, Wire};
 use super::{
-    access, body, cache, closed, events, filters, handshake, ocsp, offered, request, start, status, vars,
+    access, body, cache, closed, events, filters, handshake, metrics, ocsp, offered, request, start, status,
+    vars,
 };
 use crate::apr::Pool;
 use crate::guard;
@@ -65,6 +66,8 @@ entry_point! {
         // SAFETY: as above.
         unsafe { sys::ap_hook_fixups(Some(vars::fixups), none, none, middle) };
         // SAFETY: as above.
+        unsafe { sys::ap_hook_handler(Some(metrics::handler), none, none, middle) };
+        // SAFETY: as above.
         unsafe { sys::ap_hook_expr_lookup(Some(vars::expr_lookup), none, none, middle) };
         // SAFETY: as above.
         unsafe { sys::ap_hook_ssl_conn_is_ssl(Some(conn_is_ssl), none, none, middle) };
@@ -80,6 +83,7 @@ entry_point! {
         // SAFETY: httpd passes the configuration pool.
         let Some(pconf) = (unsafe { Pool::from_raw(pconf) }) else { return answer::SERVER_ERROR };
         crate::ossl::lib::init();
+        metrics::prepare();
         if [cache::MUTEX, ocsp::MUTEX].iter().any(|name| !mutex::register(pconf, name).is_success()) {
             return answer::SERVER_ERROR;
         }

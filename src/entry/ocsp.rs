@@ -9,6 +9,7 @@ use crate::config::http_url::{HttpUrl, UrlError};
 use crate::config::ocsp::{OcspCheck, OcspConfig};
 use crate::httpd::log::{LogTarget, log};
 use crate::httpd::{Conn, Level, Server};
+use crate::metrics::{self, Counter};
 use crate::ossl::error;
 use crate::ossl::lib::sha256;
 use crate::ossl::ocsp::{self, Answer, Query, Rules, Status, Unusable};
@@ -135,9 +136,18 @@ impl Checker {
             return Err(APPLICATION);
         };
         let question = Question { certificate, issuer, responder, url };
+        let mut is_new = false;
         let said = self.key(place, &question).and_then(|key| {
-            self.answers.get(key, self.config.timeout(), || self.find(place, &key, &question))
+            self.answers.get(key, self.config.timeout(), || {
+                is_new = true;
+                self.find(place, &key, &question)
+            })
         });
+        match said {
+            Some(Said::Answer(..)) if is_new => {}
+            Some(Said::Answer(..)) => metrics::count(Counter::OcspKept),
+            Some(Said::Nothing(_)) | None => metrics::count(Counter::OcspFailed),
+        }
         conclude(conn, said.unwrap_or(Said::Nothing(None)))
     }
 
@@ -164,6 +174,7 @@ impl Checker {
     /// An answer that another process has got, or that of the responder; with the time that it holds.
     fn find(&self, place: &Place<'_>, key: &Key, question: &Question<'_>) -> (Said, Option<Duration>) {
         if let Some(found) = self.recall(place, key, question) {
+            metrics::count(Counter::OcspKept);
             return found;
         }
         let nothing = (Said::Nothing(None), None);
@@ -206,6 +217,7 @@ impl Checker {
     ) -> (Said, Option<Duration>) {
         match ocsp::check(query, response, &self.rules(place, question)) {
             Ok(Answer { status, reason, holds }) => {
+                metrics::count(Counter::OcspAnswered);
                 let limit = if self.config.nonce() { WITH_NONCE } else { Duration::MAX };
                 let holds = holds.map(|holds| holds.min(limit));
                 if let Some(holds) = holds {

@@ -11,6 +11,7 @@ use crate::httpd::hook::answer;
 use crate::httpd::log::{LogTarget, log};
 use crate::httpd::{Request, Server};
 use crate::io::plain_http;
+use crate::metrics::{self, Counter};
 use crate::policy::vhost as sni_policy;
 use crate::sys;
 use std::ffi::{c_char, c_int};
@@ -54,6 +55,7 @@ entry_point! {
         shutdown::choose(shared, request);
         announce(shared, request);
         if shared.refuses_requests() {
+            metrics::count(Counter::StandIn);
             return answer::UNAVAILABLE;
         }
         check_host(shared, request)
@@ -110,6 +112,7 @@ fn check_host(shared: &Shared, request: Request<'_>) -> c_int {
     match sni_policy::check(&facts) {
         sni_policy::Verdict::Serve => answer::DECLINED,
         sni_policy::Verdict::NoHostname => {
+            metrics::count(Counter::NoHostname);
             let sni = sni.unwrap_or_default();
             log!(
                 request,
@@ -119,11 +122,13 @@ fn check_host(shared: &Shared, request: Request<'_>) -> c_int {
             answer::BAD_REQUEST
         }
         sni_policy::Verdict::NoServerName => {
+            metrics::count(Counter::NoServerName);
             log!(request, Info, "AH02033: No hostname was provided via SNI for a name based virtual host");
             note_error(request, sni_policy::NO_SERVER_NAME_HINT);
             answer::FORBIDDEN
         }
         sni_policy::Verdict::Misdirected => {
+            metrics::count(Counter::Misdirected);
             let (name, how) = match &sni {
                 Some(sni) => ((*sni).to_owned(), "provided via SNI"),
                 None => (

@@ -1,13 +1,14 @@
-//! The session cache on the page of mod_status.
+//! The session cache and the figures of the module on the page of mod_status.
 
 use super::cache::SessionStore;
-use super::closed;
 use super::vhost::Vhost;
+use super::{closed, metrics};
 use crate::apr::pool::c_string;
 use crate::httpd::Request;
 use crate::httpd::hook::{Order, answer};
 use crate::httpd::optional;
 use crate::httpd::request::main_server;
+use crate::metrics as text;
 use crate::sys;
 use std::ffi::c_int;
 use std::sync::Arc;
@@ -40,6 +41,9 @@ entry_point! {
         if let Some(store) = store() {
             print(&store, request, flags);
         }
+        let families = metrics::families();
+        let text = if flags & SHORT != 0 { text::auto(&families) } else { text::html(&families) };
+        request.print(&c_string(text));
         answer::OK
     }
 }

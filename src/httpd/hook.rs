@@ -61,6 +61,8 @@ pub mod answer {
     pub const BAD_REQUEST: c_int = sys::HTTP_BAD_REQUEST as c_int;
     /// 403.
     pub const FORBIDDEN: c_int = sys::HTTP_FORBIDDEN as c_int;
+    /// 405.
+    pub const METHOD_NOT_ALLOWED: c_int = sys::HTTP_METHOD_NOT_ALLOWED as c_int;
     /// 413.
     pub const TOO_LARGE: c_int = sys::HTTP_REQUEST_ENTITY_TOO_LARGE as c_int;
     /// 421.

@@ -138,6 +138,7 @@ impl<'r> Request<'r> {
             TextField::User => rec.user,
             TextField::AuthType => rec.ap_auth_type,
             TextField::ClientAddress => rec.useragent_ip,
+            TextField::Handler => rec.handler,
         };
         // SAFETY: these texts live in the request's pool, or are NULL.
         unsafe { text_from(text) }
@@ -200,6 +201,20 @@ impl<'r> Request<'r> {
         unsafe { (*self.as_ptr()).ap_auth_type = auth_type.as_ptr().cast_mut() };
     }
 
+    /// Makes GET and HEAD the only methods here; says whether the request has one of them.
+    #[must_use]
+    pub fn allows_get_only(self) -> bool {
+        // SAFETY: the request is alive and this thread's.
+        unsafe { (*self.as_ptr()).allowed = 1 << sys::M_GET };
+        self.rec().method_number == sys::M_GET as c_int
+    }
+
+    /// Sets the type of the response.
+    pub fn set_content_type(self, content_type: &'static CStr) {
+        // SAFETY: the request is alive; httpd keeps the pointer to the text.
+        unsafe { sys::ap_set_content_type(self.as_ptr(), content_type.as_ptr()) };
+    }
+
     /// Writes text to the response (`ap_rputs`).
     pub fn print(self, text: &CStr) {
         // SAFETY: request and text are alive. When the client is gone nobody misses it.
@@ -227,6 +242,7 @@ pub enum TextField {
     User,
     AuthType,
     ClientAddress,
+    Handler,
 }
 
 /// Texts that httpd computes for a request.

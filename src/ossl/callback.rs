@@ -165,6 +165,9 @@ pub trait ServerEvents: Sync {
     /// A client wants to resume the session in a ticket. Not asked for sessions found by their id.
     fn ticket_open(&self, ssl: &SslRef, session: &SessionRef, status: TicketStatus) -> TicketVerdict;
 
+    /// A client has a ticket that no key opens. It gets another one.
+    fn ticket_unreadable(&self) {}
+
     /// The client wants an OCSP response for the certificate that is about to be sent, which
     /// [`SslRef::certificate`] gives. Only after [`answer_status`].
     fn status(&self, ssl: &SslRef) -> Option<Vec<u8>> {

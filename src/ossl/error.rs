@@ -33,6 +33,12 @@ impl LibraryError {
         sys::ERR_GET_REASON(self.code)
     }
 
+    /// The reason number (`SSL_R_...`), if the TLS library has raised it.
+    #[must_use]
+    pub fn tls_reason(&self) -> Option<i32> {
+        (self.library() == ffi::ERR_LIB_SSL).then(|| self.reason())
+    }
+
     /// Whether the first bytes of a connection were those of an HTTP request.
     #[must_use]
     pub fn is_http_request(&self) -> bool {

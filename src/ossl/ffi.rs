@@ -70,6 +70,7 @@ pub const SSL_R_HTTP_REQUEST: c_int = 156;
 pub const SSL_ERROR_NONE: c_int = 0;
 #[cfg(openssl_srp)]
 pub const SSL3_AL_FATAL: c_int = 2;
+pub const SSL_TICKET_NO_DECRYPT: c_int = 4;
 pub const SSL_TICKET_SUCCESS: c_int = 5;
 pub const SSL_TICKET_SUCCESS_RENEW: c_int = 6;
 pub const SSL_TICKET_RETURN_IGNORE: c_int = 1;

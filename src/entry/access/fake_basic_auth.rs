@@ -11,6 +11,7 @@ use crate::httpd::Request;
 use crate::httpd::hook::answer;
 use crate::httpd::log::log;
 use crate::httpd::request::TextField;
+use crate::metrics::{self, Counter};
 use crate::ossl::x509;
 use crate::policy::credentials::{self, NoUser};
 use crate::sys;
@@ -27,6 +28,7 @@ entry_point! {
         }
         let subject = verified_subject(request);
         if let Some(user) = spoofed(request, subject.as_ref()) {
+            metrics::count(Counter::Spoof);
             log!(request, Error, "AH02035: Encountered FakeBasicAuth spoof: {user}");
             return answer::FORBIDDEN;
         }

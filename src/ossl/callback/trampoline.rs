@@ -241,14 +241,23 @@ pub(super) unsafe extern "C" fn ticket_open(
     status: c_int,
     _: *mut c_void,
 ) -> c_int {
+    // SAFETY: OpenSSL passes the connection whose handshake this is.
+    let ssl = unsafe { SslRef::from_ptr(raw) };
     let status = match status {
         ffi::SSL_TICKET_SUCCESS if !session.is_null() => TicketStatus::Fresh,
         ffi::SSL_TICKET_SUCCESS_RENEW if !session.is_null() => TicketStatus::Renew,
         // Nothing was decrypted; the client shall have a ticket that can be.
-        _ => return ffi::SSL_TICKET_RETURN_IGNORE_RENEW,
+        _ => {
+            if status == ffi::SSL_TICKET_NO_DECRYPT {
+                guard::catch("ticket_open", (), || {
+                    if let Some(answers) = answers(ssl) {
+                        answers.ticket_unreadable();
+                    }
+                });
+            }
+            return ffi::SSL_TICKET_RETURN_IGNORE_RENEW;
+        }
     };
-    // SAFETY: OpenSSL passes the connection whose handshake this is.
-    let ssl = unsafe { SslRef::from_ptr(raw) };
     // SAFETY: and the session it has decrypted.
     let session = unsafe { SessionRef::from_ptr(session) };
     let verdict = guard::catch("ticket_open", None, || {
