@@ -5,6 +5,7 @@ use super::connection::ConnState;
 use super::ocsp::Place;
 use super::trust::Loaded;
 use super::vhost::Tls;
+use crate::apr::time;
 use crate::config::verify::{CrlScope, VerifyClient};
 use crate::httpd::log::{LogTarget, log};
 use crate::httpd::{Conn, Level};
@@ -13,7 +14,7 @@ use crate::ossl::lib::sha256;
 use crate::ossl::ocsp;
 use crate::ossl::session::{Binding, SessionRef};
 use crate::ossl::ssl::{Ssl, SslRef};
-use crate::ossl::verify::{VerifyAnswer, VerifyEnd, VerifyStep, WITHOUT_ALERT, is_timely};
+use crate::ossl::verify::{VerifyAnswer, VerifyEnd, VerifyStep, WITHOUT_ALERT, chain_end, is_timely};
 use crate::ossl::x509;
 use crate::policy::verify::{
     self, CRL_EXPIRED, Completed, Digest, GOOD, Outcome, Shown, Step, StepVerdict, TOO_LONG, Terms,
@@ -33,6 +34,9 @@ pub struct Verification {
     completed: Cell<bool>,
     /// The terms of a directory, once one has asked for more than the vhost.
     terms: Cell<Option<Terms>>,
+    /// When the first certificate of the chain expires, in seconds since 1970: of this handshake, or of the one
+    /// that made the session which is resumed.
+    until: Cell<Option<i64>>,
 }
 
 impl Verification {
@@ -46,6 +50,7 @@ impl Verification {
     pub fn begin_again(&self, terms: Option<Terms>) -> Option<Terms> {
         self.accepted.set(GOOD);
         self.completed.set(false);
+        self.until.set(None);
         self.terms.replace(terms)
     }
 
@@ -142,6 +147,7 @@ pub fn end(state: &ConnState, end: &VerifyEnd<'_>) -> VerifyAnswer {
         return VerifyAnswer { accept: false, error };
     }
     state.verification.completed.set(true);
+    state.verification.until.set(chain_end(end.chain));
     VerifyAnswer { accept: true, error }
 }
 
@@ -191,11 +197,14 @@ fn certificate_digest(certificate: &X509Ref) -> Option<Digest> {
 #[must_use]
 pub fn binding(state: &ConnState, tls: &Tls, ssl: &SslRef, session: &SessionRef) -> Binding {
     let made = || {
-        let (client, result) = match session.peer_certificate() {
-            None => ([0; 32], 0),
-            Some(certificate) => (certificate_digest(&certificate)?, u8::try_from(ssl.verify_result()).ok()?),
+        let (client, result, until) = match session.peer_certificate() {
+            None => ([0; 32], 0, Binding::ENDLESS),
+            Some(certificate) => {
+                let result = u8::try_from(ssl.verify_result()).ok()?;
+                (certificate_digest(&certificate)?, result, state.verification.until.get()?)
+            }
         };
-        Some(Binding { policy: policy(state, tls)?, result, client })
+        Some(Binding { policy: policy(state, tls)?, result, client, until })
     };
     made().unwrap_or(Binding::FOREIGN)
 }
@@ -219,11 +228,17 @@ pub fn fits(state: &ConnState, tls: &Tls, session: &SessionRef) -> bool {
         Some(certificate) if certificate_digest(&certificate) == Some(bound.client) => {
             let checks = tls.verify.crl.scope != CrlScope::None;
             let lists = !checks || state.verification.loaded().is_none_or(|loaded| loaded.is_timely());
-            Shown::Certificate { result: bound.result.into(), timely: lists && is_timely(&certificate) }
+            let chain = time::now() < time::from_seconds(bound.until) && is_timely(&certificate);
+            Shown::Certificate { result: bound.result.into(), timely: lists && chain }
         }
         _ => return false,
     };
-    tls.verify.may_resume(shown)
+    let may = tls.verify.may_resume(shown);
+    if may {
+        // What this handshake gives out ends with it.
+        state.verification.until.set(Some(bound.until));
+    }
+    may
 }
 
 /// What the handshake that was just finished says of the client.

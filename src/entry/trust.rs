@@ -2,6 +2,7 @@
 //! lists of revoked certificates, which are read again when they change.
 
 use crate::apr::pool::c_path;
+use crate::apr::time;
 use crate::config::server::ServerConfig;
 use crate::config::verify::{CrlCheck, CrlScope};
 use crate::httpd::Server;
@@ -9,18 +10,23 @@ use crate::httpd::log::log;
 use crate::ossl::error::LibraryError;
 use crate::ossl::lib::sha256;
 use crate::ossl::verify::{StoreDraft, VerifyStore, crls, seconds_left};
+use crate::policy::deadline::Deadline;
 use crate::policy::verify::Digest;
 use openssl::x509::X509Crl;
 use std::collections::HashMap;
-use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 use thiserror::Error;
 
 /// Files are looked at no more often.
 const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Bytes of the largest file with lists. Those of large public authorities have some ten millions.
+const LARGEST: u64 = 256 << 20;
 
 /// Where it comes from.
 #[derive(Clone, Debug)]
@@ -53,18 +59,18 @@ pub struct Loaded {
     /// SHA-256 of the lists.
     pub digest: Digest,
     /// When one of the lists has to be replaced; only where lists are checked.
-    expires: Option<Instant>,
+    expires: Option<Deadline>,
 }
 
 impl Loaded {
     /// Whether all lists are still good.
     #[must_use]
     pub fn is_timely(&self) -> bool {
-        self.expires.is_none_or(|end| Instant::now() < end)
+        self.expires.is_none_or(|end| !end.is_over())
     }
 }
 
-/// A file as it was when it was looked at.
+/// A file as it was when it was looked at: name, time of the last change in seconds and nanoseconds, size, number.
 type Print = Vec<(PathBuf, i64, i64, u64, u64)>;
 
 struct Held {
@@ -77,6 +83,8 @@ struct Held {
 pub struct Trust {
     places: Places,
     held: Mutex<Held>,
+    /// Held by whoever reads the lists. Others go on with what was loaded before.
+    refreshing: Mutex<()>,
 }
 
 impl Trust {
@@ -99,42 +107,74 @@ impl Trust {
             return Ok(None);
         }
         let print = places.print()?;
-        let held = Held { loaded: Arc::new(places.load(&print)?), print, looked: Instant::now() };
-        Ok(Some(Self { places, held: Mutex::new(held) }))
+        let loaded = Arc::new(places.load(&print)?);
+        let held = Held { loaded, print: settled(print), looked: Instant::now() };
+        Ok(Some(Self { places, held: Mutex::new(held), refreshing: Mutex::new(()) }))
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        // Each change is one step.
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What to verify by now. A list that was changed and cannot be used leaves
     /// the one before in force; that is said once, in the log of `server`.
     pub fn current(&self, server: Server<'_>) -> Arc<Loaded> {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.places.has_crls() && held.looked.elapsed() >= INTERVAL {
-            held.looked = Instant::now();
-            self.refresh(&mut held, server);
+        if self.places.has_crls() && self.held().looked.elapsed() >= INTERVAL {
+            match self.refreshing.try_lock() {
+                Ok(_guard) => self.refresh(server),
+                // Whoever panicked has left nothing half done.
+                Err(TryLockError::Poisoned(_guard)) => self.refresh(server),
+                Err(TryLockError::WouldBlock) => {}
+            }
         }
-        Arc::clone(&held.loaded)
+        Arc::clone(&self.held().loaded)
     }
 
-    fn refresh(&self, held: &mut Held, server: Server<'_>) {
+    /// Looks at the files, and reads them if they have changed.
+    fn refresh(&self, server: Server<'_>) {
+        let (before, digest) = {
+            let mut held = self.held();
+            held.looked = Instant::now();
+            (held.print.clone(), held.loaded.digest)
+        };
         let print = match self.places.print() {
-            Ok(print) if print == held.print => return,
+            Ok(print) if print == before => return,
             Ok(print) => print,
             Err(error) => {
                 // A print of nothing: the next one that can be taken differs, and this is said once.
-                if !std::mem::take(&mut held.print).is_empty() {
+                if !std::mem::take(&mut self.held().print).is_empty() {
                     complain(server, &error);
                 }
                 return;
             }
         };
         match self.places.load(&print) {
+            Ok(loaded) if loaded.digest == digest => self.held().print = settled(print),
             Ok(loaded) => {
-                held.loaded = Arc::new(loaded);
+                let mut held = self.held();
+                (held.loaded, held.print) = (Arc::new(loaded), settled(print));
+                drop(held);
                 log!(server, Info, "The lists of revoked certificates have changed and were read again");
             }
-            Err(error) => complain(server, &error),
+            Err(error) => {
+                self.held().print = print;
+                complain(server, &error);
+            }
         }
-        held.print = print;
     }
+}
+
+/// The print of lists that have been read. A file that has changed just now could change again without a trace,
+/// because its time is no finer than the clock of the file system: its print is made one that no file has.
+fn settled(mut print: Print) -> Print {
+    let now = time::now() / 1_000_000;
+    for (_, seconds, _, _, number) in &mut print {
+        if now.abs_diff(*seconds) <= 2 {
+            *number = !*number;
+        }
+    }
+    print
 }
 
 fn complain(server: Server<'_>, error: &TrustError) {
@@ -186,7 +226,7 @@ impl Places {
         }
         let (mut bytes, mut ends) = (Vec::new(), Ends::default());
         for (file, ..) in files {
-            let text = std::fs::read(file).map_err(|error| TrustError::Read(file.clone(), error))?;
+            let text = read_list(file).map_err(|error| TrustError::Read(file.clone(), error))?;
             let unusable = |errors| TrustError::Crls(file.clone(), errors);
             let lists = crls(&text).map_err(unusable)?;
             if lists.is_empty() {
@@ -203,6 +243,21 @@ impl Places {
     }
 }
 
+/// Reads a file with lists. What is no file is refused, and nothing of it is waited for: handshakes would wait as
+/// well.
+fn read_list(path: &Path) -> io::Result<Vec<u8>> {
+    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    if file.metadata()?.len() > LARGEST {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    let mut text = Vec::new();
+    file.take(LARGEST).read_to_end(&mut text)?;
+    Ok(text)
+}
+
 /// Seconds that are left of the newest list of each issuer.
 #[derive(Default)]
 struct Ends(HashMap<Vec<u8>, i64>);
@@ -215,9 +270,9 @@ impl Ends {
         *newest = (*newest).max(left);
     }
 
-    fn first(&self) -> Option<Instant> {
+    fn first(&self) -> Option<Deadline> {
         let left = self.0.values().copied().min()?;
-        Instant::now().checked_add(Duration::from_secs(u64::try_from(left).unwrap_or(0)))
+        Deadline::after(Duration::from_secs(u64::try_from(left).unwrap_or(0)))
     }
 }
 

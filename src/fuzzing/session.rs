@@ -17,7 +17,7 @@ pub fn session_der(data: &[u8]) -> bool {
     if let Some(again) = reread(&session) {
         assert_eq!(self::answers(&again), answers);
     }
-    let binding = Binding { policy: [7; 32], result: 0, client: [1; 32] };
+    let binding = Binding { policy: [7; 32], result: 0, client: [1; 32], until: 5 };
     session.set_binding(&binding);
     assert_eq!(session.binding(), Some(binding));
     if let Some(again) = reread(&session) {
@@ -48,8 +48,8 @@ fn reread(session: &Session) -> Option<Session> {
 /// the same binding, and only their own binding takes them.
 pub fn session_binding(data: &[u8]) -> bool {
     let found = Binding::parse(data);
-    assert_eq!(found.is_some(), data.len() == 66 && data[0] == 2);
-    let wanted = Binding { policy: [7; 32], result: 0, client: [1; 32] };
+    assert_eq!(found.is_some(), data.len() == 74 && data[0] == 3);
+    let wanted = Binding { policy: [7; 32], result: 0, client: [1; 32], until: 5 };
     let fits = wanted.verdict(data) == BindingVerdict::Fits;
     assert_eq!(fits, data == wanted.encode());
     let Some(found) = found else {

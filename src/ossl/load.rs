@@ -9,7 +9,7 @@ use std::ptr::{self, NonNull};
 
 use foreign_types::ForeignType;
 use openssl::pkey::{PKey, Private};
-use openssl::x509::X509;
+use openssl::x509::{X509, X509Crl};
 use openssl_sys as sys;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -210,6 +210,17 @@ impl<'m> MemoryBio<'m> {
         let cert = NonNull::new(cert)?;
         // SAFETY: the certificate was made for the caller.
         Some(unsafe { X509::from_ptr(cert.as_ptr()) })
+    }
+
+    /// The next list of revoked certificates.
+    pub(super) fn crl(&self) -> Option<X509Crl> {
+        // SAFETY: as in `certificate`.
+        let crl = unsafe {
+            sys::PEM_read_bio_X509_CRL(self.as_ptr(), ptr::null_mut(), Some(no_phrase), ptr::null_mut())
+        };
+        let crl = NonNull::new(crl)?;
+        // SAFETY: the list was made for the caller.
+        Some(unsafe { X509Crl::from_ptr(crl.as_ptr()) })
     }
 }
 

@@ -16,3 +16,4 @@ mod sni;
 mod srp;
 mod status;
 mod store;
+mod verify;

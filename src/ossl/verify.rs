@@ -16,6 +16,7 @@ use super::callback::trampoline;
 use super::ctx::{SslCtxRef, Verify};
 use super::error::{self, LibraryError};
 use super::ffi;
+use super::load::MemoryBio;
 use super::ssl::SslRef;
 
 /// One step of a verification.
@@ -123,15 +124,16 @@ impl StoreDraft {
 /// # Errors
 /// OpenSSL's reasons: the first list that it cannot read.
 pub fn crls(pem: &[u8]) -> Result<Vec<X509Crl>, Vec<LibraryError>> {
-    const BEGIN: &[u8] = b"-----BEGIN X509 CRL-----";
+    error::clear();
+    let bio = MemoryBio::new(pem).ok_or_else(error::drain)?;
     let mut found = Vec::new();
-    let mut rest = pem;
-    while let Some(start) = rest.windows(BEGIN.len()).position(|window| window == BEGIN) {
-        rest = &rest[start..];
-        found.push(X509Crl::from_pem(rest).map_err(|errors| error::from_stack(&errors))?);
-        rest = &rest[BEGIN.len()..];
+    while let Some(crl) = bio.crl() {
+        found.push(crl);
     }
-    Ok(found)
+    // The end of the file is where no further block starts. Anything else is a broken list, also where OpenSSL
+    // has nothing to say about it.
+    let errors = error::drain();
+    if errors.last().is_some_and(LibraryError::is_no_start_line) { Ok(found) } else { Err(errors) }
 }
 
 /// Seconds from now until the next list of the same issuer is due; negative when that is over, `None` when the
@@ -148,6 +150,18 @@ pub fn seconds_left(crl: &X509Crl) -> Option<i64> {
 pub fn is_timely(certificate: &X509Ref) -> bool {
     Asn1Time::days_from_now(0)
         .is_ok_and(|now| certificate.not_before() <= &*now && certificate.not_after() > &*now)
+}
+
+/// When the first certificate of a chain expires, in seconds since 1970. `None` if there is no certificate, or one
+/// that does not say.
+#[must_use]
+pub fn chain_end(chain: &X509StoreContextRef) -> Option<i64> {
+    let epoch = Asn1Time::from_unix(0).ok()?;
+    let ends = chain.chain()?.iter().map(|certificate| {
+        let end = epoch.diff(certificate.not_after()).ok()?;
+        Some(i64::from(end.days) * 86_400 + i64::from(end.secs))
+    });
+    ends.collect::<Option<Vec<_>>>()?.into_iter().min()
 }
 
 /// Names of CAs, each once.

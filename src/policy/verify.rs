@@ -128,7 +128,7 @@ pub enum Shown {
     Certificate {
         /// The result of its verification at that time.
         result: i32,
-        /// The certificate is valid now, and so are the lists that did not have it.
+        /// The certificate and those above it are valid now, and so are the lists that did not have it.
         timely: bool,
     },
 }

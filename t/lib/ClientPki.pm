@@ -7,7 +7,7 @@
 #   $pki->file('one'), $pki->crl('one', revoked => ['bad'])        # names of files
 #
 # Options of issue: by (itself without it), ca, eku, days, from and to (YYYYMMDDHHMMSSZ), chain (names of what is sent after it),
-# subject, key (of another certificate).
+# subject, key (of another certificate), extensions (lines of openssl's, in place of those by the other options).
 package ClientPki;
 
 use strict;
@@ -58,8 +58,11 @@ sub issue {
     my ($self, $name, %option) = @_;
     my $key = $option{key} // $name;
     $self->new_key($key) unless -e $self->key($key);
+    # What it issues is signed with that.
+    symlink "$key.key", $self->key($name) if $key ne $name;
     my $subject = $option{subject} // "/O=Clients/CN=$name";
     my $extensions = $option{ca} ? "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n" : "basicConstraints=CA:FALSE\nextendedKeyUsage=" . ($option{eku} // 'clientAuth') . "\n";
+    $extensions = $option{extensions} if $option{extensions};
     $self->write("$name.ext", "[e]\nsubjectKeyIdentifier=hash\n$extensions");
     $self->_openssl('req', '-new', '-utf8', '-key', "$key.key", '-subj', $subject, '-out', "$name.csr");
     my $serial = $self->{serial_of}{$name} = $self->{serial}++;

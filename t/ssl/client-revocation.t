@@ -1,6 +1,7 @@
 # Lists of revoked certificates: which are looked at, how far, what their absence means; changes while the server runs.
 use strict;
 use warnings FATAL => 'all';
+use POSIX ();
 use Test::More;
 use lib 'lib', 't/lib';
 use ClientPki ();
@@ -129,7 +130,35 @@ for my $kind (qw(file directory)) {
     $server->wait_for(sub { outcome($server->port, '1.3', $client{good}); $server->error_log =~ /ssl:error.* The lists of revoked certificates stay as they were: \S+ does not have usable lists/ }, 'the message');
     is +(outcome($server->port, '1.3', $client{bad}))[0],  'alert 44', "$kind: a broken list: the revoked one stays out";
     is +(outcome($server->port, '1.3', $client{good}))[0], 200, '... the good one gets in';
+
+    # So does what is no file, or has no end: nobody waits for it.
+    my $replace = sub { rename "$folder/new", $place or die "rename: $!" };
+    for my $odd (
+        ['a FIFO',             sub { POSIX::mkfifo("$folder/new", 0644) or die "mkfifo: $!" }],
+        ['an endless device',  sub { symlink '/dev/zero', "$folder/new" or die "symlink: $!" }],
+        ['a terabyte',         sub { open my $new, '>', "$folder/new" or die "new: $!"; truncate $new, 1 << 40 or die "truncate: $!" }],
+        ['a folder',           sub { unlink $place; mkdir "$folder/new" or die "mkdir: $!" }],
+    ) {
+        my ($what, $make) = @$odd;
+        my $before = length $server->error_log;
+        $make->();
+        $replace->();
+        $server->wait_for(sub { outcome($server->port, '1.3', $client{good}); substr($server->error_log, $before) =~ /ssl:error.* The lists of revoked certificates stay as they were: / }, "$what: the message");
+        is +(outcome($server->port, '1.3', $client{bad}))[0],  'alert 44', "$kind: $what: the revoked one stays out";
+        is +(outcome($server->port, '1.3', $client{good}))[0], 200, '... the good one gets in';
+        -d $place ? rmdir $place : unlink $place;
+    }
     $put->($empty);
     becomes($server, 200, "$kind: no longer revoked", $server->port, '1.3', $client{bad});
+
+    # Written over in place, to the same size: the time of the file may be the same as well.
+    my $swap = $pki->crl('one', revoked => ['bad'], file => 'swap.crl');
+    my ($short, $long) = map { TestHttpd::slurp($_) } $empty, $swap;
+    my $size = length $long;
+    my $fill = sub { my ($text) = @_; open my $file, '+<', $place or die "$place: $!"; print {$file} $text, "\n" x ($size - length $text); close $file };
+    $put->($pki->write('padded', $short . "\n" x ($size - length $short)));
+    $server->wait_for(sub { outcome($server->port, '1.3', $client{good}); 1 }, 'a look');
+    $fill->($long);
+    becomes($server, 'alert 44', "$kind: written over in place", $server->port, '1.3', $client{bad});
 }
 done_testing;

@@ -322,6 +322,29 @@ fn what_is_no_answer() {
     crate::ossl::error::clear();
 }
 
+/// A certificate with an extension.
+fn with(extension: openssl::x509::X509Extension) -> X509 {
+    let (_, key) = authority();
+    let mut builder = X509::builder().unwrap();
+    builder.set_pubkey(key).unwrap();
+    builder.append_extension(extension).unwrap();
+    builder.sign(key, MessageDigest::sha256()).unwrap();
+    builder.build()
+}
+
+/// The extension that names a responder, whatever its bytes.
+fn access(url: &[u8]) -> openssl::x509::X509Extension {
+    let wrap = |tag: u8, parts: &[&[u8]]| {
+        let contents = parts.concat();
+        [&[tag, u8::try_from(contents.len()).unwrap()], &contents[..]].concat()
+    };
+    let ocsp = [0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x01];
+    let value = wrap(0x30, &[&wrap(0x30, &[&ocsp, &wrap(0x86, &[url])])]);
+    let oid = openssl::asn1::Asn1Object::from_str("1.3.6.1.5.5.7.1.1").unwrap();
+    let octets = openssl::asn1::Asn1OctetString::new_from_bytes(&value).unwrap();
+    openssl::x509::X509Extension::new_from_der(&oid, false, &octets).unwrap()
+}
+
 #[test]
 fn certificates_name_their_responder() {
     let (authority, authority_key) = authority();
@@ -332,14 +355,18 @@ fn certificates_name_their_responder() {
         ("caIssuers;URI:http://a.test/", None),
         ("caIssuers;URI:http://a.test/,OCSP;URI:ldap://b.test/", Some("ldap://b.test/")),
     ] {
-        let mut builder = X509::builder().unwrap();
-        builder.set_pubkey(authority_key).unwrap();
         let nid = openssl::nid::Nid::INFO_ACCESS;
         #[expect(deprecated, reason = "there is no other way to write this extension as text")]
         let extension = openssl::x509::X509Extension::new_nid(None, None, nid, value).unwrap();
-        builder.append_extension(extension).unwrap();
-        builder.sign(authority_key, MessageDigest::sha256()).unwrap();
-        assert_eq!(crate::ossl::ocsp::responder(&builder.build()).as_deref(), found, "{value}");
+        assert_eq!(crate::ossl::ocsp::responder(&with(extension)).as_deref(), found, "{value}");
+    }
+    // What is no text, or has a NUL in it, names nobody.
+    for (url, found) in [
+        (&b"http://a.test/"[..], Some("http://a.test/")),
+        (b"http://\xff\xc0/", None),
+        (b"http://a\0.test/", None),
+    ] {
+        assert_eq!(crate::ossl::ocsp::responder(&with(access(url))).as_deref(), found, "{url:?}");
     }
     assert!(crate::ossl::error::drain().is_empty());
 }

@@ -30,6 +30,7 @@ impl Keeper {
             policy: [self.policy.load(Relaxed); 32],
             result: 0,
             client: [self.client.load(Relaxed); 32],
+            until: Binding::ENDLESS,
         }
     }
 
