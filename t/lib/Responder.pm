@@ -76,6 +76,9 @@ sub start {
     $self->write_file('old.der',   $self->sign('client.req', 'good', 'ca'));
     $self->write_file('wrong.der', $self->sign('nonce.req',  'good', 'ca'));
     $self->write_file('other.der', $self->sign('plain.req',  'good', 'ca'));
+    # An answer about the certificate with the same number of another issuer.
+    $self->openssl("ocsp -issuer stranger.pem -serial $self->{serial_of}{client} -no_nonce -reqout issuer.req");
+    $self->write_file('issuer.der', $self->sign('issuer.req', 'good', 'ca', ca => 'stranger'));
     $self->{made} = time;
     $self->serve_at($listener);
     return $self;
@@ -113,11 +116,19 @@ sub made   { $_[0]{made} }
 sub url    { my ($self, $path) = @_; return "http://127.0.0.1:$self->{port}/$path" }
 sub count  { my ($self, $path) = @_; return scalar grep { m{^POST \S*/\Q$path\E HTTP/1\.0$} } split /\n/, TestHttpd::slurp("$self->{folder}/asked") }
 
-# A response to the request in a file.
+# A response to the request in a file. Options: ca, days (0 for no end), ahead (seconds by which the responder's clock is), lines (more
+# arguments).
 sub sign {
-    my ($self, $request, $status, $signer, $option) = @_;
-    my $out = "$request-$$.der";
-    $self->openssl("ocsp -index index-$status -CA ca.pem -rsigner $signer.pem -rkey $signer.key -ndays 1 -reqin $request -respout $out " . ($option // ''));
+    my ($self, $request, $status, $signer, %option) = @_;
+    my $out  = "$request-$$.der";
+    my $days = $option{days} // 1;
+    my $ca   = $option{ca} // 'ca';
+    local %ENV = %ENV;
+    if ($option{ahead}) {
+        $self->write_file("clock$option{ahead}", $option{ahead});
+        @ENV{qw(TEST_CLOCK LD_PRELOAD)} = ("$self->{folder}/clock$option{ahead}", TestHttpd::root() . '/modules/clock.so');
+    }
+    $self->openssl("ocsp -index index-$status -CA $ca.pem -rsigner $signer.pem -rkey $signer.key " . ($days ? "-ndays $days " : '') . "-reqin $request -respout $out " . ($option{lines} // ''));
     return TestHttpd::slurp("$self->{folder}/$out");
 }
 
@@ -197,8 +208,12 @@ sub bytes {
     delegate => signed('good',    'delegate'),
     usurper  => signed('good',    'usurper'),
     stranger => signed('good',    'stranger'),
-    bare     => signed('good',    'ca', '-resp_no_certs'),
+    bare     => signed('good',    'ca', lines => '-resp_no_certs'),
+    future   => signed('good',    'ca', ahead => 86_400),
+    stale    => signed('good',    'ca', ahead => -2 * 86_400),
+    endless2 => signed('good',    'ca', days => 0),
     old      => stored('old.der'),
+    issuer   => stored('issuer.der'),
     wrong    => stored('wrong.der'),
     other    => stored('other.der'),
     later    => bytes("$OK\r\n\x30\x03\x0a\x01\x03"),

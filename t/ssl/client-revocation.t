@@ -9,12 +9,13 @@ use TestHttpd ();
 use TlsClient ();
 
 my $pki = ClientPki->new;
-$pki->root('one');
+$pki->root($_) for qw(one two);
 $pki->issue('mid', by => 'one', ca => 1);
 my %client = (
     good  => [$pki->issue('good', by => 'one')],
     bad   => [$pki->issue('bad', by => 'one')],
     below => [$pki->issue('below', by => 'mid', chain => ['mid'])],
+    other => [$pki->issue('other', by => 'two')],
 );
 my $ca = 'SSLCACertificateFile ' . $pki->file('one');
 my $both = $pki->write('both.crl', TestHttpd::slurp($pki->crl('one', revoked => ['bad'])) . TestHttpd::slurp($pki->crl('mid')));
@@ -40,7 +41,7 @@ sub outcome {
     return (defined $alert ? "alert $alert" : "failed: $@", $client);
 }
 
-# lines, then what good, bad and below get
+# lines, then what good, bad, below and other get
 my @table = (
     ["SSLCARevocationFile $list",                                               [200, 200, 200]],
     ["SSLCARevocationFile $list\nSSLCARevocationCheck none",                    [200, 200, 200]],
@@ -51,6 +52,17 @@ my @table = (
     ["SSLCARevocationFile $list\nSSLCARevocationCheck chain no_crl_for_cert_ok", [200, 'alert 44', 200]],
     ["SSLCARevocationFile $other\nSSLCARevocationCheck leaf",                   ['alert 48', 'alert 48', 200]],
     ["SSLCARevocationFile $old\nSSLCARevocationCheck leaf",                     ['alert 46', 'alert 46', 'alert 48']],
+    ["SSLCARevocationFile $old\nSSLCARevocationCheck leaf no_crl_for_cert_ok", ['alert 46', 'alert 46', 200]],
+    ["SSLCARevocationFile $old\nSSLCARevocationCheck chain",                   ['alert 46', 'alert 46', 'alert 48']],
+    ["SSLCARevocationFile $old\nSSLCARevocationCheck chain no_crl_for_cert_ok", ['alert 46', 'alert 46', 'alert 46']],
+    ["SSLCARevocationFile $revoked\nSSLCARevocationCheck leaf no_crl_for_cert_ok", [200, 200, 200]],
+    ["SSLCARevocationFile $revoked\nSSLCARevocationCheck chain no_crl_for_cert_ok", [200, 200, 'alert 44']],
+    ["SSLVerifyClient optional\nSSLCARevocationFile $list\nSSLCARevocationCheck leaf", [200, 'alert 44', 'alert 48']],
+    ["SSLVerifyClient optional\nSSLCARevocationFile $revoked\nSSLCARevocationCheck chain", [200, 200, 'alert 44']],
+    ["SSLVerifyClient optional_no_ca\nSSLCARevocationFile $list\nSSLCARevocationCheck leaf", [200, 'alert 44', 'alert 48']],
+    ["SSLVerifyClient optional_no_ca\nSSLCARevocationFile $list\nSSLCARevocationCheck leaf no_crl_for_cert_ok", [200, 'alert 44', 200, 200]],
+    ["SSLVerifyClient optional_no_ca\nSSLCARevocationFile $revoked\nSSLCARevocationCheck chain", [200, 200, 'alert 44']],
+    ["SSLVerifyClient optional_no_ca\nSSLCARevocationFile $old\nSSLCARevocationCheck leaf no_crl_for_cert_ok", ['alert 46', 'alert 46', 200, 200]],
     ["SSLCARevocationFile $revoked\nSSLCARevocationCheck leaf",                 [200, 200, 200]],
     ["SSLCARevocationFile $revoked\nSSLCARevocationCheck chain",                [200, 200, 'alert 44']],
 );
@@ -58,8 +70,9 @@ my $httpd = TestHttpd->start("SSLSessionCache shmcb\nLogLevel ssl:debug\n" . joi
 for my $version ('1.2', '1.3') {
     for my $index (0 .. $#table) {
         my ($lines, $expected) = @{$table[$index]};
-        my @got = map { (outcome($httpd->port($index + 1), $version, $client{$_}))[0] } qw(good bad below);
-        is_deeply \@got, $expected, "TLS $version: " . $lines =~ s/\S+\/|\n/ /gr;
+        my @got = map { (outcome($httpd->port($index + 1), $version, $client{$_}))[0] } qw(good bad below other);
+        # Nobody vouches for the last one.
+        is_deeply \@got, [@$expected, ('alert 48') x (4 - @$expected)], "TLS $version: " . $lines =~ s/\S+\/|\n/ /gr;
     }
 }
 my $log = $httpd->error_log;
@@ -74,10 +87,6 @@ for my $line (
     like $log, $line, "logged: $line";
 }
 
-# --- Changes --------------------------------------------------------------------------------------------------------
-# The distribution's module reads files at its start only.
-if (TestHttpd::stock()) { done_testing; exit }
-
 # Tries until the answer is the one that is waited for: the server looks at its files once a second.
 sub becomes {
     my ($server, $expected, $what, @arguments) = @_;
@@ -86,6 +95,31 @@ sub becomes {
     is $got, $expected, $what;
     return;
 }
+
+# A newer list beside the one that is there is seen while the server runs.
+{
+    my $folder = File::Temp->newdir;
+    chmod 0755, $folder;
+    my ($hash) = split /\n/, qx(openssl crl -in $list -noout -hash);
+    my $add = sub {
+        my ($file, $number) = @_;
+        open my $new, '>', "$folder/new" or die "new: $!";
+        print {$new} TestHttpd::slurp($file);
+        close $new;
+        rename "$folder/new", "$folder/$hash.r$number" or die "rename: $!";
+    };
+    $add->($pki->crl('one', file => 'first.crl', to => '20380101000000Z'), 0);
+    $serial = 0;
+    my $server = TestHttpd->start(host("SSLCARevocationCheck leaf\nSSLCARevocationPath $folder"));
+    is +(outcome($server->port, '1.3', $client{bad}))[0], 200, 'a folder with a list: not revoked';
+    $add->($pki->crl('one', revoked => ['bad'], file => 'second.crl'), 1);
+    becomes($server, 'alert 44', 'a newer one beside it', $server->port, '1.3', $client{bad});
+    is +(outcome($server->port, '1.3', $client{good}))[0], 200, '... which has not the other';
+}
+
+# --- Changes --------------------------------------------------------------------------------------------------------
+# The distribution's module reads files at its start only.
+if (TestHttpd::stock()) { done_testing; exit }
 
 for my $kind (qw(file directory)) {
     my $folder = File::Temp->newdir;

@@ -72,6 +72,10 @@ my @rows = (
     ['unasked',  'SSLOCSPUseRequestNonce off', 200,      qr/certificate status: good/,                                     'client', 'old'],
     ['old',      "SSLOCSPUseRequestNonce off\nSSLOCSPResponseTimeSkew 0\nSSLOCSPResponseMaxAge 1", $unclear, qr/AH02273: OCSP response outside validity period/],
     ['other',    'SSLOCSPUseRequestNonce off', $unclear, qr/AH02272: failed to retrieve OCSP response status/],
+    ['issuer',   'SSLOCSPUseRequestNonce off', $unclear, qr/AH02272: failed to retrieve OCSP response status|AH01925: failed to verify/],
+    ['future',   '',                           $unclear, qr/AH02273: OCSP response outside validity period/],
+    ['stale',    '',                           $unclear, qr/AH02273: OCSP response outside validity period/],
+    ['ever',     '',                           200,      qr/certificate status: good/, 'client', 'endless2'],
     ['later',    '',                           $unclear, qr/AH01922: OCSP response not successful: 3/],
     ['garbage',  '',                           $unclear, qr/AH01988: failed to decode OCSP response data/],
     ['empty',    '',                           $unclear, qr/AH02321: empty response from OCSP server|AH01988/],
@@ -126,6 +130,7 @@ like TestHttpd::slurp("$folder/head-delegate"), qr{^POST http://127\.0\.0\.1:\d+
 like $httpd->error_log, qr/AH02276: Certificate Verification: Error \(23\): certificate revoked/, 'the verification says why';
 like $httpd->error_log, qr/AH02276: Certificate Verification: Error \(50\): application verification failure/, '... or that nothing is known';
 
+is $responder->count('endless2'), 2, 'one that does not say how long it holds is not kept';
 is $responder->count('unknown'), 1, 'an answer is kept, whatever it says' if $ours;
 undef $httpd;
 
