@@ -4,6 +4,7 @@ pub mod array;
 pub mod block;
 pub mod brigade;
 pub mod pool;
+pub mod shm;
 pub mod status;
 pub mod table;
 pub mod time;
