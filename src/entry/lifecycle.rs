@@ -2,11 +2,12 @@
 
 use super::connection::ConnState;
 use super::shared::Shared;
+use super::stapling::cache as staple_cache;
 use super::vhost::Vhost;
 use super::wire::{Waiting, Wire};
-use super::stapling::cache as staple_cache;
 use super::{
-    access, body, cache, closed, events, filters, handshake, ocsp, offered, request, stapling, start, status, vars,
+    access, body, cache, closed, events, filters, handshake, ocsp, offered, request, stapling, start, status,
+    vars,
 };
 use crate::apr::Pool;
 use crate::guard;

@@ -13,6 +13,8 @@ use crate::apr::shm::SharedWords;
 use crate::apr::{Pool, Status};
 use crate::httpd::hook::answer;
 use crate::httpd::log::log;
+use crate::httpd::server::ServerSlot;
+use crate::httpd::socache::SharedCache;
 use crate::httpd::{Server, helper, providers};
 use crate::io::board::Record;
 use crate::ossl::ssl::SslRef;
@@ -234,22 +236,25 @@ fn report(staple: &Staple) -> Report {
     }
 }
 
-/// Opens the cache; it ends with the configuration.
+/// Opens the cache; unless it is to be kept it ends with the configuration.
 ///
 /// # Errors
 /// What the provider or the mutex gives.
 pub fn open_store(
     pool: Pool<'_>,
     main: Server<'_>,
-    cache: crate::httpd::socache::SharedCache,
+    cache: SharedCache,
+    is_kept: bool,
 ) -> Result<Arc<StapleStore>, Status> {
-    struct End(Arc<StapleStore>, crate::httpd::server::ServerSlot);
+    struct End(Arc<StapleStore>, ServerSlot);
     impl Drop for End {
         fn drop(&mut self) {
             self.0.close(self.1.get());
         }
     }
     let store = Arc::new(StapleStore::open(cache, main, pool)?);
-    pool.keep(End(Arc::clone(&store), main.slot()));
+    if !is_kept {
+        pool.keep(End(Arc::clone(&store), main.slot()));
+    }
     Ok(store)
 }

@@ -178,14 +178,16 @@ fn start(pool: Pool<'_>, main: Server<'_>) -> Result<(), Failed> {
     log!(main, Info, "AH01883: Init: Initialized OpenSSL library");
     random::at_startup(main, &global.random_seeds);
     set_fips(pool, main, global.fips)?;
-    let staple_store = if is_first_pass() { None } else { stapling::open_cache(pool, main, conf)? };
+    let staple_spec = &global.stapling_cache;
+    let staple_store =
+        if is_first_pass() { None } else { stapling::open_cache(pool, main, conf, staple_spec)? };
     let store = if is_first_pass() { None } else { open_cache(pool, main, conf, &global.session_cache)? };
     let responders = if is_first_pass() {
         Responders::alone()
     } else {
         open_responders(pool, main, conf, &global.ocsp_cache)?
     };
-    let staples = stapling::Registry::new(&global.stapling_cache);
+    let staples = stapling::Registry::new(staple_spec);
     let keys = Keys::begin(&global.pass_phrase_dialog);
     let common = Common {
         pool,

@@ -87,7 +87,8 @@ mod tests {
 
     #[test]
     fn responses_in_files() {
-        let pem = |body: &str| format!("x\n-----BEGIN OCSP RESPONSE-----\n{body}\n-----END OCSP RESPONSE-----\n");
+        let pem =
+            |body: &str| format!("x\n-----BEGIN OCSP RESPONSE-----\n{body}\n-----END OCSP RESPONSE-----\n");
         assert_eq!(response_der(&TRY_LATER).as_deref(), Some(&TRY_LATER[..]));
         assert_eq!(response_der(b"").as_deref(), Some(&b""[..]));
         assert_eq!(response_der(pem("MAMK\nAQM=").as_bytes()).as_deref(), Some(&TRY_LATER[..]));

@@ -252,8 +252,7 @@ mod tests {
         let (none, good, past) = (State::default(), state(GOOD, NOW + 1), state(GOOD, NOW));
         let error = state(Kind::Error, NOW + 100);
         let response = |status| Heard::Response(status, HOUR);
-        let (heard, kept, later, nothing) =
-            (Choice::Heard, Choice::Kept, Choice::TryLater, Choice::Nothing);
+        let (heard, kept, later, nothing) = (Choice::Heard, Choice::Kept, Choice::TryLater, Choice::Nothing);
         // Without a response that holds: both settings on; errors only; the substitute only; neither.
         for (before, said, choices) in [
             (none, response(CertStatus::Good), [heard; 4]),
@@ -347,7 +346,9 @@ mod tests {
         // It fails: nobody asks for a while, then one.
         traffic.arrive("a", Some(NOW + 15));
         traffic.arrive("a", Some(NOW + 15));
-        assert!(!traffic.depart("a", NOW + 14) && traffic.depart("a", NOW + 15) && !traffic.depart("a", NOW + 15));
+        assert!(
+            !traffic.depart("a", NOW + 14) && traffic.depart("a", NOW + 15) && !traffic.depart("a", NOW + 15)
+        );
         traffic.arrive("a", None);
         assert!(traffic.depart("a", NOW) && traffic.depart("a", NOW));
         // Others are not held up, but there is a limit altogether.

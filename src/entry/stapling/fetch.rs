@@ -83,7 +83,8 @@ impl Job {
         let state = State::from_numbers(&staple.record().numbers);
         let responder = match &staple.origin {
             Origin::Responder { url, proxy } => {
-                let via = proxy.as_ref().map_or_else(String::new, |proxy| format!(" via {}", proxy.authority()));
+                let via =
+                    proxy.as_ref().map_or_else(String::new, |proxy| format!(" via {}", proxy.authority()));
                 format!("http://{}{}{via}", url.authority(), url.target)
             }
             Origin::File(_) => String::new(),
@@ -141,7 +142,9 @@ impl Fetcher<'_> {
         let staple = &self.work.staples[index];
         let Some(store) = &self.work.store else { return false };
         let found = helper::without_signals(|| store.find(staple.server.get(), &staple.id));
-        let Some(response) = found.filter(|response| *response != staple.record().bytes) else { return false };
+        let Some(response) = found.filter(|response| *response != staple.record().bytes) else {
+            return false;
+        };
         let Ok(Answer { status, holds, .. }) = staple.check(&response, true) else {
             error::clear();
             return false;
@@ -206,7 +209,8 @@ impl Fetcher<'_> {
     /// Says what is wrong, once in a while for each responder.
     fn complain(&mut self, index: usize, complaint: &str, choice: Choice) {
         let (staple, responder) = (&self.work.staples[index], &self.jobs[index].responder);
-        let level = if self.failures.may_say(responder, Instant::now()) { Level::Error } else { Level::Debug };
+        let level =
+            if self.failures.may_say(responder, Instant::now()) { Level::Error } else { Level::Debug };
         let meanwhile = match choice {
             Choice::Kept => "the last response is stapled until it ends",
             Choice::Heard => "that is stapled (SSLStaplingReturnResponderErrors)",
@@ -271,7 +275,12 @@ impl Fetcher<'_> {
         let state = self.jobs[index].state;
         if matches!(state.kind, Kind::Response(_)) && state.until <= now() {
             let server = self.work.staples[index].server.get();
-            log!(server, Error, "SSLStaplingFile: {}: the response has expired, it is not stapled any more", path.display());
+            log!(
+                server,
+                Error,
+                "SSLStaplingFile: {}: the response has expired, it is not stapled any more",
+                path.display()
+            );
             self.publish(index, State::default(), &[]);
         }
     }
@@ -341,4 +350,3 @@ fn post(staple: &Staple) -> Result<Vec<u8>, Failure> {
     let tell = |line: std::fmt::Arguments<'_>| server.log(Level::Debug, line);
     client::post(&tell, &Route { url, proxy: proxy.as_ref() }, staple.query.der(), staple.terms.timeout)
 }
-

@@ -168,7 +168,11 @@ impl Staple {
     pub fn check(&self, response: &[u8], verify: bool) -> Result<Answer, Unusable> {
         let Ok(store) = store_of(&self.issuer) else { return Err(Unusable::Signature) };
         let (issuer, skew, max_age) = (&self.issuer, self.terms.skew, self.terms.max_age);
-        ocsp::check(&self.query, response, &Rules { verify, trusted: &[], store: &store, issuer, skew, max_age })
+        ocsp::check(
+            &self.query,
+            response,
+            &Rules { verify, trusted: &[], store: &store, issuer, skew, max_age },
+        )
     }
 
     /// The response in a file, if it is one for this certificate that may be believed.

@@ -81,7 +81,8 @@ impl Registry {
     /// Says which files are about no certificate of any server, and how many.
     pub fn finish(&self, main: Server<'_>) -> usize {
         let files = self.files.borrow();
-        let lost: BTreeSet<&PathBuf> = files.iter().filter(|(_, used)| !**used).map(|(file, _)| file).collect();
+        let lost: BTreeSet<&PathBuf> =
+            files.iter().filter(|(_, used)| !**used).map(|(file, _)| file).collect();
         for file in &lost {
             log!(
                 main,
@@ -108,7 +109,8 @@ fn candidates(site: &Site<'_>, ctx: &SslCtxRef, identities: &[Arc<Identity>]) ->
     let certificates = if identities.is_empty() {
         ctx.certificates()
     } else {
-        let with_issuer = |identity: &Arc<Identity>| (identity.certificate().to_owned(), ctx.issuer(identity));
+        let with_issuer =
+            |identity: &Arc<Identity>| (identity.certificate().to_owned(), ctx.issuer(identity));
         identities.iter().map(with_issuer).collect()
     };
     let candidate = |(index, (certificate, issuer)): (usize, (X509, Option<X509>))| {
@@ -271,7 +273,8 @@ fn tell(site: &Site<'_>, registry: &Registry, candidate: &Candidate, lack: &Lack
     match lack {
         Lack::Off => {}
         Lack::Responder if is_news => {
-            let what = "AH02218: ssl_stapling_init_cert: no OCSP URI in certificate and no SSLStaplingForceURL set";
+            let what =
+                "AH02218: ssl_stapling_init_cert: no OCSP URI in certificate and no SSLStaplingForceURL set";
             log!(server, Info, "{what}: nothing is stapled to {name}{}", tail());
         }
         Lack::Responder => {}
@@ -315,9 +318,13 @@ pub fn open_cache(
     pool: Pool<'_>,
     main: Server<'_>,
     conf: &ServerConf,
+    spec: &CacheSpec,
 ) -> Result<Option<Arc<StapleStore>>, Failed> {
     let Some(cache) = conf.staple_cache.take() else { return Ok(None) };
-    match stapling::open_store(pool, main, cache) {
+    // At its end mod_socache_dbm deletes its file, and with it what the next start should find. The rest of it
+    // goes with the pool.
+    let is_file = matches!(spec, CacheSpec::Provider { name, .. } if name == "dbm");
+    match stapling::open_store(pool, main, cache, is_file) {
         Ok(store) => Ok(Some(store)),
         Err(status) => {
             log!(main, Emerg, status => "AH01872: Could not initialize stapling cache. Exiting.");
