@@ -107,11 +107,8 @@ pub fn begin(
     struct End;
     impl Drop for End {
         fn drop(&mut self) {
-            // Children inherit the pool, but neither the helper nor the task.
-            if helper::is_owner() {
-                helper::stop();
-                leave();
-            }
+            helper::stop();
+            leave();
         }
     }
     let left = lock(&LEFT).take().unwrap_or_default();

@@ -26,8 +26,7 @@ pub fn is_running() -> bool {
 }
 
 /// Whether this process has started the last helper.
-#[must_use]
-pub fn is_owner() -> bool {
+fn is_owner() -> bool {
     OWNER.load(Ordering::Relaxed) == own_pid()
 }
 
