@@ -301,6 +301,32 @@ static void *handshake_thread(void *unused)
     return unused;
 }
 
+static int compare_times(const void *one, const void *other)
+{
+    double a = *(const double *)one, b = *(const double *)other;
+    return (a > b) - (a < b);
+}
+
+/* Handshakes one after the other, each with the wish for an OCSP response: how long they take. */
+static void measure_latency(void)
+{
+    double *times = calloc((size_t)opt.count, sizeof(*times));
+
+    if (times == NULL || opt.count < 1)
+        die("no memory");
+    SSL_CTX_set_tlsext_status_type(ctx, TLSEXT_STATUSTYPE_ocsp);
+    for (long i = 0; i < opt.count; i++) {
+        int fd = tcp_connect();
+        double start = seconds_now(CLOCK_MONOTONIC);
+        SSL *ssl = tls_connect(fd, NULL);
+        times[i] = seconds_now(CLOCK_MONOTONIC) - start;
+        close_connection(fd, ssl);
+    }
+    qsort(times, (size_t)opt.count, sizeof(*times), compare_times);
+    printf("{\"p50\": %.9f, \"p99\": %.9f}\n", times[opt.count / 2], times[opt.count * 99 / 100]);
+    free(times);
+}
+
 /* The session that all resumptions of this run offer: one full handshake and one request. */
 static void obtain_session(void)
 {
@@ -407,10 +433,12 @@ int main(int argc, char **argv)
         run_threads(request_thread);
     else if (strcmp(opt.mode, "idle") == 0)
         hold_idle_connections();
+    else if (strcmp(opt.mode, "latency") == 0)
+        measure_latency();
     else
         die("unknown mode %s", opt.mode);
 
-    if (strcmp(opt.mode, "idle") != 0)
+    if (strcmp(opt.mode, "idle") != 0 && strcmp(opt.mode, "latency") != 0)
         printf("{\"units\": %ld, \"bytes\": %ld, \"resumed\": %ld, \"wall\": %.6f, \"cpu\": %.6f}\n", opt.count,
                atomic_load(&body_bytes), atomic_load(&resumed), seconds_now(CLOCK_MONOTONIC) - start,
                seconds_now(CLOCK_PROCESS_CPUTIME_ID));

@@ -5,6 +5,7 @@ pub mod block;
 pub mod brigade;
 pub mod pool;
 pub mod shared_memory;
+pub mod shm;
 pub mod status;
 pub mod table;
 pub mod time;

@@ -17,6 +17,7 @@ pub mod protocol;
 pub mod random;
 pub mod server;
 pub mod sni_policy;
+pub mod stapling;
 pub mod token;
 pub mod value;
 pub mod verify;

@@ -9,6 +9,7 @@ pub mod command;
 pub mod conn;
 pub mod expr;
 pub mod filter;
+pub mod helper;
 pub mod hook;
 pub mod log;
 pub mod module;

@@ -1,6 +1,7 @@
 //! Decisions about bytes: what state a connection is in, what an output
 //! brigade becomes, how plain HTTP on a TLS port is answered.
 
+pub mod board;
 pub mod dump;
 pub mod ocsp_http;
 pub mod output;

@@ -22,6 +22,7 @@ pub mod session;
 #[cfg_attr(not(openssl_srp), path = "ossl/srp_absent.rs")]
 pub mod srp;
 pub mod ssl;
+pub mod staple;
 pub mod store;
 pub mod ticket;
 pub mod ui;

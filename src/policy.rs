@@ -9,6 +9,7 @@ pub mod identity;
 pub mod outages;
 pub mod renegotiate;
 pub mod sealed;
+pub mod stapling;
 pub mod ticket;
 pub mod verify;
 pub mod vhost;

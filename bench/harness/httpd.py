@@ -120,10 +120,10 @@ class Server:
     """One httpd with the module to be measured, on its own ports and in its own directory.
 
     `name` tells it from the others of the run; `vhosts` adds that many name-based virtual
-    hosts, each with its own certificate, on a further port.
+    hosts, each with its own certificate, on a further port; `lines` are further ones for all.
     """
 
-    def __init__(self, name, module, installation, fixtures, mpm, processors=None, vhosts=0, shared=False):
+    def __init__(self, name, module, installation, fixtures, mpm, processors=None, vhosts=0, shared=False, lines=""):
         self.name = name
         self.module = module
         self.installation = installation
@@ -132,6 +132,7 @@ class Server:
         self.processors = processors
         self.vhosts = vhosts
         self.shared = shared
+        self.lines = lines
         self.root = fixtures.directory / name
         self.ports = {}
         self.process = None
@@ -178,7 +179,7 @@ ErrorLog "{self.root}/error.log"
 LogFormat "%h %l %u %t \\"%r\\" %>s %b" common
 CustomLog /dev/null common
 SSLSessionCache "shmcb:{self.root}/sessions(512000)"
-DocumentRoot "{self.fixtures.site}"
+{self.lines}DocumentRoot "{self.fixtures.site}"
 <Directory />
 AllowOverride None
 Require all denied

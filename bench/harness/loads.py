@@ -46,7 +46,7 @@ class Load:
         processors = server.processors if self.beside else processors
         if self.tool == "h2load":
             return _run_h2load(self, port, count, processors)
-        output = _call([fixtures.client, *self.arguments, "-p", port, "-n", count, "-t", CLIENT_SECONDS], processors)
+        output = call([fixtures.client, *self.arguments, "-p", port, "-n", count, "-t", CLIENT_SECONDS], processors)
         return json.loads(output)["wall"]
 
     def figure(self, seconds):
@@ -92,7 +92,7 @@ LOADS = (
 )
 
 
-def _call(command, processors):
+def call(command, processors):
     command = [str(word) for word in command]
 
     def prepare_child():
@@ -112,7 +112,7 @@ def _call(command, processors):
 def _run_h2load(load, port, count, processors):
     command = ["h2load", "-t", 1, "-c", _H2_CONNECTIONS, "-m", _H2_STREAMS, "-n", count,
                f"--connect-to=127.0.0.1:{port}", f"https://bench.example:{port}/small.txt"]
-    output = _call(command, processors)
+    output = call(command, processors)
     finished = re.search(r"finished in ([\d.]+)(us|ms|s)", output)
     if f"{count} succeeded, 0 failed" not in output or "Application protocol: h2\n" not in output or not finished:
         raise BenchError(f"{load.name}: h2load did not get what it asked for:\n{output}")

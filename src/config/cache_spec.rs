@@ -1,4 +1,4 @@
-//! `SSLSessionCache`, `SSLOCSPCache`.
+//! `SSLSessionCache`, `SSLOCSPCache`, `SSLStaplingCache`.
 
 /// Where sessions, or OCSP responses, are kept between connections.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +29,12 @@ impl CacheSpec {
         if argument.eq_ignore_ascii_case("nonenotnull") {
             return Self::NoneNotNull;
         }
+        Self::provider(argument)
+    }
+
+    /// Reads the argument where there must be a provider.
+    #[must_use]
+    pub fn provider(argument: &str) -> Self {
         match argument.split_once(':') {
             Some((name, args)) => Self::Provider { name: name.to_owned(), args: Some(args.to_owned()) },
             None => Self::Provider { name: argument.to_owned(), args: None },
@@ -40,6 +46,15 @@ impl CacheSpec {
     pub fn gives_ids(&self) -> bool {
         matches!(self, Self::NoneNotNull | Self::Provider { .. })
     }
+}
+
+/// The complaint about a provider for responses that is not there.
+#[must_use]
+pub fn unknown_staple_provider(directive: &str, name: &str, known: &[String]) -> String {
+    format!(
+        "{directive}: '{name}' stapling cache not supported (known names: {}) Maybe you need to load the appropriate socache module (mod_socache_{name}?)",
+        known.join(",")
+    )
 }
 
 /// The complaint about a provider that is not there; `what` it was wanted for.
@@ -71,12 +86,17 @@ mod tests {
         ] {
             assert_eq!(CacheSpec::parse(argument), spec);
         }
+        assert_eq!(CacheSpec::provider("none"), provider("none", None));
         assert!(!CacheSpec::Unset.gives_ids() && !CacheSpec::None.gives_ids());
         assert!(CacheSpec::NoneNotNull.gives_ids() && provider("x", None).gives_ids());
     }
 
     #[test]
     fn the_complaint() {
+        assert_eq!(
+            unknown_staple_provider("SSLStaplingCache", "shm", &["shmcb".to_owned(), "default".to_owned()]),
+            "SSLStaplingCache: 'shm' stapling cache not supported (known names: shmcb,default) Maybe you need to load the appropriate socache module (mod_socache_shm?)"
+        );
         assert_eq!(
             unknown_provider(
                 "SSLSessionCache",

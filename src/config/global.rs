@@ -12,6 +12,8 @@ pub struct GlobalConfig {
     pub session_cache: CacheSpec,
     /// `SSLOCSPCache`.
     pub ocsp_cache: CacheSpec,
+    /// `SSLStaplingCache`.
+    pub stapling_cache: CacheSpec,
     /// `SSLRandomSeed`, in order.
     pub random_seeds: Vec<RandomSeed>,
     /// `SSLPassPhraseDialog`.

@@ -4,6 +4,7 @@ use super::certificates;
 use super::ocsp::OcspConfig;
 use super::preset::Preset;
 use super::protocol::Protocols;
+use super::stapling::StaplingConfig;
 use super::verify::{CrlCheck, VerifyClient};
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -61,6 +62,7 @@ pub struct ServerConfig {
     pub srp_verifier_file: Option<PathBuf>,
     pub srp_unknown_user_seed: Option<String>,
     pub ocsp: OcspConfig,
+    pub stapling: StaplingConfig,
     pub verify_client: Option<VerifyClient>,
     pub verify_depth: Option<u32>,
     pub ca_certificate_file: Option<PathBuf>,
@@ -103,6 +105,7 @@ impl ServerConfig {
             cipher_suite: own.cipher_suite.as_ref().or(base.cipher_suite.as_ref()).cloned(),
             cipher_suite_tls13: own.cipher_suite_tls13.as_ref().or(base.cipher_suite_tls13.as_ref()).cloned(),
             ocsp: OcspConfig::merge(&base.ocsp, &own.ocsp),
+            stapling: StaplingConfig::merge(&base.stapling, &own.stapling),
             honor_cipher_order: own.honor_cipher_order.or(base.honor_cipher_order),
             compression: own.compression.or(base.compression),
             insecure_renegotiation: own.insecure_renegotiation.or(base.insecure_renegotiation),
@@ -152,6 +155,7 @@ impl ServerConfig {
         key.engine = None;
         key.strict_sni_vhost_check = None;
         key.client_hello_vars = None;
+        key.stapling = StaplingConfig::default();
         if !self.has_certificate_commands() {
             key.certificate_files.clear();
             key.certificate_key_files.clear();

@@ -28,6 +28,8 @@ pub struct ServerConf {
     pub cache: Cell<Option<SharedCache>>,
     /// That of `SSLOCSPCache`.
     pub ocsp_cache: Cell<Option<SharedCache>>,
+    /// The instance of the provider named by `SSLStaplingCache`.
+    pub staple_cache: Cell<Option<SharedCache>>,
     /// What start-up made of it; read by all threads.
     pub vhost: OnceLock<Arc<Vhost>>,
 }

@@ -10,6 +10,7 @@ mod legacy;
 mod ocsp;
 mod policy;
 mod session;
+mod stapling;
 
 use super::closed;
 use super::config::{DirConf, ServerConf};
@@ -91,8 +92,16 @@ const fn row(
 }
 
 /// All directives, by subject; in each, by name.
-pub static TABLE: &[&[Directive]] =
-    &[access::ROWS, certificate::ROWS, client::ROWS, legacy::ROWS, ocsp::ROWS, policy::ROWS, session::ROWS];
+pub static TABLE: &[&[Directive]] = &[
+    access::ROWS,
+    certificate::ROWS,
+    client::ROWS,
+    legacy::ROWS,
+    ocsp::ROWS,
+    policy::ROWS,
+    session::ROWS,
+    stapling::ROWS,
+];
 
 /// How many there are.
 const COUNT: usize = {

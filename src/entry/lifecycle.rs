@@ -2,11 +2,12 @@
 
 use super::connection::ConnState;
 use super::shared::Shared;
+use super::stapling::cache as staple_cache;
 use super::vhost::Vhost;
 use super::wire::{Waiting, Wire};
 use super::{
-    access, body, cache, closed, events, filters, handshake, metrics, ocsp, offered, request, start, status,
-    vars,
+    access, body, cache, closed, events, filters, handshake, metrics, ocsp, offered, request, stapling,
+    start, status, vars,
 };
 use crate::apr::Pool;
 use crate::guard;
@@ -47,6 +48,8 @@ entry_point! {
         // SAFETY: as above.
         unsafe { sys::ap_hook_child_init(Some(child_init), none, none, middle) };
         // SAFETY: as above.
+        unsafe { sys::ap_hook_monitor(Some(stapling::monitor), none, none, middle) };
+        // SAFETY: as above.
         unsafe { sys::ap_hook_pre_connection(Some(pre_connection), none, none, middle) };
         // SAFETY: as above.
         unsafe { sys::ap_hook_process_connection(Some(process_connection), none, none, middle) };
@@ -84,7 +87,8 @@ entry_point! {
         let Some(pconf) = (unsafe { Pool::from_raw(pconf) }) else { return answer::SERVER_ERROR };
         crate::ossl::lib::init();
         metrics::prepare();
-        if [cache::MUTEX, ocsp::MUTEX].iter().any(|name| !mutex::register(pconf, name).is_success()) {
+        let mutexes = [cache::MUTEX, ocsp::MUTEX, staple_cache::MUTEX, staple_cache::REFRESH_MUTEX];
+        if !mutexes.into_iter().all(|name| mutex::register(pconf, name).is_success()) {
             return answer::SERVER_ERROR;
         }
         vars::register_log_handlers(pconf);

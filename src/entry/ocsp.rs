@@ -1,6 +1,6 @@
 //! Asks OCSP responders whether certificates of clients have been revoked.
 
-mod client;
+pub mod client;
 mod responders;
 mod shared;
 

@@ -14,6 +14,7 @@ mod parameters;
 mod pass_phrase;
 mod providers;
 mod random;
+mod stapling;
 mod ticket;
 mod tokens;
 
@@ -64,6 +65,8 @@ pub struct Common<'c> {
     pub ticket_keys: Option<Arc<TicketKeys>>,
     /// `SSLSessionCache`.
     pub cache: &'c CacheSpec,
+    /// What is stapled.
+    pub staples: &'c stapling::Registry,
     /// The cache itself, except in the first pass.
     pub store: Option<Arc<SessionStore>>,
     /// What is known of OCSP responders.
@@ -175,12 +178,16 @@ fn start(pool: Pool<'_>, main: Server<'_>) -> Result<(), Failed> {
     log!(main, Info, "AH01883: Init: Initialized OpenSSL library");
     random::at_startup(main, &global.random_seeds);
     set_fips(pool, main, global.fips)?;
+    let staple_spec = &global.stapling_cache;
+    let staple_store =
+        if is_first_pass() { None } else { stapling::open_cache(pool, main, conf, staple_spec)? };
     let store = if is_first_pass() { None } else { open_cache(pool, main, conf, &global.session_cache)? };
     let responders = if is_first_pass() {
         Responders::alone()
     } else {
         open_responders(pool, main, conf, &global.ocsp_cache)?
     };
+    let staples = stapling::Registry::new(staple_spec);
     let keys = Keys::begin(&global.pass_phrase_dialog);
     let common = Common {
         pool,
@@ -188,6 +195,7 @@ fn start(pool: Pool<'_>, main: Server<'_>) -> Result<(), Failed> {
         legacy: global.legacy,
         ticket_keys: ticket::common_keys(main).transpose()?,
         cache: &global.session_cache,
+        staples: &staples,
         store,
         responders,
         key_log: key_log::open(main)?,
@@ -222,7 +230,8 @@ fn start(pool: Pool<'_>, main: Server<'_>) -> Result<(), Failed> {
     announce(pool, main);
     let Summary { identities, read, parsed } = loader.finish();
     log!(main, Debug, "Init: {identities} identities from {read} files, {parsed} of which were new");
-    Ok(())
+    // Last, because it forks: nothing must fail behind it.
+    if is_first_pass() { Ok(()) } else { stapling::begin(pool, main, &staples, staple_store) }
 }
 
 /// What start-up makes of one server.

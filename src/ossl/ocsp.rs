@@ -179,6 +179,16 @@ pub fn check(query: &Query, der: &[u8], rules: &Rules<'_>) -> Result<Answer, Unu
     Ok(Answer { status, reason, holds: holds(&found, rules.max_age) })
 }
 
+/// Whether a response says anything of the certificate that the question is about. Nothing else is looked at.
+#[must_use]
+pub fn is_about(query: &Query, der: &[u8]) -> bool {
+    error::clear();
+    let basic = decode(der).and_then(|response| response.basic().ok());
+    let about = basic.is_some_and(|basic| basic.find_status(&query.id).is_some());
+    error::clear();
+    about
+}
+
 /// The `openssl` crate takes the library's reasons out of its queue.
 fn put_back(stack: &openssl::error::ErrorStack, why: Unusable) -> Unusable {
     stack.put();

@@ -35,10 +35,11 @@ sub write_file {
 
 # A key NAME.key and a certificate NAME.pem of the CA, with lines for its extensions.
 sub issue {
-    my ($self, $name, $extensions) = @_;
+    my ($self, $name, $extensions, $type) = @_;
+    my $key = ($type // 'ec') eq 'rsa' ? 'rsa:2048' : 'ec -pkeyopt ec_paramgen_curve:P-256';
     my $serial = $self->{serial_of}{$name} = ++$self->{serial};
     $self->write_file("$name.ext", $extensions || "basicConstraints=CA:false\n");
-    $self->openssl("req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=$name -keyout $name.key -out $name.csr");
+    $self->openssl("req -new -newkey $key -nodes -subj /CN=$name -keyout $name.key -out $name.csr");
     $self->openssl("x509 -req -in $name.csr -CA ca.pem -CAkey ca.key -set_serial $serial -days 2 -extfile $name.ext -out $name.pem");
     return;
 }

@@ -58,9 +58,14 @@ pub fn load(
     Ok(identities)
 }
 
-/// Loads all that [`load`] would, and looks closer at it. Says how much there is to
+/// Loads all that [`load`] would into `identities`, and looks closer at it. Says how much there is to
 /// mend; what it is has been logged.
-pub fn check(site: &Site<'_>, sources: &mut Sources<'_>, declared: &ServerConfig) -> usize {
+pub fn check(
+    site: &Site<'_>,
+    sources: &mut Sources<'_>,
+    declared: &ServerConfig,
+    identities: &mut Vec<Arc<Identity>>,
+) -> usize {
     let mut found = 0;
     let chain_file = declared.certificate_chain_file.as_deref();
     let common = chain_file.and_then(|file| {
@@ -76,7 +81,10 @@ pub fn check(site: &Site<'_>, sources: &mut Sources<'_>, declared: &ServerConfig
     for (index, pair) in pairs.iter().enumerate() {
         let key_id = key_id(site.id, index);
         let load = Load { site, key_id: &key_id, index, pair, with_chain: chain_file.is_none() };
-        found += usize::from(load.identity(sources, common.as_ref(), chain_file.is_some()).is_err());
+        match load.identity(sources, common.as_ref(), chain_file.is_some()) {
+            Ok(identity) => identities.push(identity),
+            Err(Failed) => found += 1,
+        }
         // What cannot be read has been told already.
         if let Ok(certificates) = sources.loader.certificates(&pair.certificate) {
             found += examine::certificate(site, &load, &certificates, common.as_ref());

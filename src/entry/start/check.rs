@@ -2,7 +2,7 @@
 
 use super::context::{self, Contexts, Site};
 use super::keys::Keys;
-use super::{Common, set_fips, ticket, use_device};
+use super::{Common, set_fips, stapling, ticket, use_device};
 use crate::apr::Pool;
 use crate::apr::pool::c_string;
 use crate::config::cache_spec::CacheSpec;
@@ -22,7 +22,9 @@ pub fn run(pool: Pool<'_>, main: Server<'_>) -> usize {
     let device = global.crypto_device.as_deref();
     let mut found = usize::from(use_device(pool, main, device).is_err());
     found += usize::from(set_fips(pool, main, global.fips).is_err());
-    found += cache(main, &global.session_cache);
+    found += cache(main, "SSLSessionCache", &global.session_cache);
+    found += cache(main, "SSLStaplingCache", &global.stapling_cache);
+    let staples = stapling::Registry::new(&global.stapling_cache);
     let ticket_keys = ticket::common_keys(main).transpose();
     found += usize::from(ticket_keys.is_err());
     let keys = Keys::begin(&global.pass_phrase_dialog);
@@ -32,6 +34,7 @@ pub fn run(pool: Pool<'_>, main: Server<'_>) -> usize {
         legacy: global.legacy,
         ticket_keys: ticket_keys.unwrap_or(None),
         cache: &global.session_cache,
+        staples: &staples,
         store: None,
         responders: Responders::alone(),
         key_log: None,
@@ -50,12 +53,12 @@ pub fn run(pool: Pool<'_>, main: Server<'_>) -> usize {
         }
     }
     keys.finish(main);
-    found
+    found + stapling::check_files(main, &staples)
 }
 
 /// A cache that is a file needs its folder. Others either need nothing, or are
 /// elsewhere and may come later.
-fn cache(main: Server<'_>, spec: &CacheSpec) -> usize {
+fn cache(main: Server<'_>, directive: &str, spec: &CacheSpec) -> usize {
     let CacheSpec::Provider { name, args: Some(path) } = spec else { return 0 };
     if name != "dbm" {
         return 0;
@@ -65,6 +68,6 @@ fn cache(main: Server<'_>, spec: &CacheSpec) -> usize {
     if folder.is_dir() {
         return 0;
     }
-    log!(main, Error, "SSL_CHECK: SSLSessionCache: directory '{}' does not exist", folder.display());
+    log!(main, Error, "SSL_CHECK: {directive}: directory '{}' does not exist", folder.display());
     1
 }

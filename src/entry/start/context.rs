@@ -5,7 +5,7 @@ use super::certificates::{self, Sources};
 use super::client;
 use super::parameters::{self, Source, Taken};
 use super::providers::{self, Completed};
-use super::{Common, Failed, fatal, ticket};
+use super::{Common, Failed, fatal, stapling, ticket};
 use crate::apr::pool::{c_path, c_string};
 use crate::config::cache_spec::CacheSpec;
 use crate::config::cipher::{LIBRARY_DEFAULT, restricted};
@@ -17,7 +17,7 @@ use crate::entry::identities::Loader;
 use crate::entry::ocsp::{Checker, NoDigest, Responders};
 use crate::entry::report;
 use crate::entry::vhost::{Policy, Tls};
-use crate::entry::{offered, stapling, trust};
+use crate::entry::{offered, trust};
 use crate::httpd::log::{LogTarget, log};
 use crate::httpd::{Level, Server, version};
 use crate::ossl::callback::{self, Wanted};
@@ -164,7 +164,7 @@ pub fn check(
         let (id, place) = (site.id, site.server.defined_at());
         log!(site.server, Error, "SSL_CHECK: the settings of {id}{place} cannot be used");
     }
-    let terms = terms.ok();
+    let mut terms = terms.ok();
     if terms.as_ref().is_some_and(|terms| terms.has_own_pair(declared)) {
         return failures;
     }
@@ -176,8 +176,11 @@ pub fn check(
         log!(site.server, Emerg, "{}", no_pair(site));
         return failures + 1;
     }
-    let mut sources = Sources { terms, loader, keys: common.keys };
-    failures + certificates::check(site, &mut sources, declared)
+    let mut identities = Vec::new();
+    let mut sources = Sources { terms: terms.as_deref_mut(), loader, keys: common.keys };
+    let failures = failures + certificates::check(site, &mut sources, declared, &mut identities);
+    let ctx = terms.map(|terms| &terms.policy.ctx).filter(|_| !identities.is_empty());
+    failures + ctx.map_or(0, |ctx| stapling::check(site, common, ctx, &identities, declared))
 }
 
 fn no_pair(site: &Site<'_>) -> String {
@@ -210,7 +213,7 @@ pub fn build(
     let Some(session_context) = lib::md5_hex(site.id.as_bytes()) else {
         return site.fail("Unable to compute a digest", &[]);
     };
-    let staples = stapling::prime(common.pool, site.server, &terms.policy.ctx, &identities);
+    let staples = stapling::prepare(site, common, &terms.policy.ctx, &identities, declared)?;
     Ok(Tls {
         policy: Arc::clone(&terms.policy),
         identities,
