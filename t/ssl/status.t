@@ -36,7 +36,7 @@ sub block { my ($page) = @_; return ($page =~ m{($head.*?$foot)}s)[0] // 'nothin
 sub short { my ($page) = @_; return ($page =~ m{^(TLSSessionCacheStatus\n(?:Cache\w+: .*\n)*)}m)[0] // 'nothing' }
 
 # How long entries last depends on the second in which they were made; and our sessions are larger, for what they are tied to.
-sub masked { my ($text) = @_; return $text =~ s/(TimeLeft\w+: |(?:avg|range): <b>|\.\.\.|Size: |size: <b>)\d+/$1N/gr }
+sub masked { my ($text) = @_; return $text =~ s/(TimeLeft\w+: |avg: <b>|range: (?:<b>)?|\.\.\.|Size: |size: <b>)\d+/$1N/gr }
 
 for my $cache ('shmcb', 'shmcb:@ROOT@/cache(128000)', 'dbm:@ROOT@/cache') {
     my $ours = server($cache);
