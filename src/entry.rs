@@ -30,6 +30,7 @@ pub mod shutdown;
 pub mod stapling;
 pub mod start;
 pub mod status;
+pub mod tickets;
 pub mod trust;
 mod vars;
 pub mod vhost;

@@ -13,6 +13,7 @@ pub mod error;
 pub mod examine;
 mod ffi;
 pub mod foreign;
+pub mod hkdf;
 pub mod identity;
 pub mod lib;
 pub mod load;

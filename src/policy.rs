@@ -5,6 +5,7 @@ pub mod answers;
 pub mod check;
 pub mod credentials;
 pub mod deadline;
+pub mod health;
 pub mod identity;
 pub mod outages;
 pub mod renegotiate;

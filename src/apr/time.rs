@@ -9,6 +9,12 @@ pub fn now() -> i64 {
     unsafe { sys::apr_time_now() }
 }
 
+/// Now, in seconds since 1970.
+#[must_use]
+pub fn seconds_now() -> i64 {
+    now() / 1_000_000
+}
+
 /// A clock value in seconds as APR's.
 #[must_use]
 pub fn from_seconds(seconds: i64) -> i64 {

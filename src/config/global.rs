@@ -4,6 +4,7 @@ use super::cache_spec::CacheSpec;
 use super::pass_phrase::Dialog;
 use super::random::RandomSeed;
 use super::sni_policy::SniPolicy;
+use std::path::PathBuf;
 
 /// Values of the main server that hold for all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,6 +15,10 @@ pub struct GlobalConfig {
     pub ocsp_cache: CacheSpec,
     /// `SSLStaplingCache`.
     pub stapling_cache: CacheSpec,
+    /// `SSLSessionTicketKeyLifetime`, in seconds.
+    pub session_ticket_key_lifetime: Option<u64>,
+    /// `SSLSessionTicketSecretFile`.
+    pub session_ticket_secret_file: Option<PathBuf>,
     /// `SSLRandomSeed`, in order.
     pub random_seeds: Vec<RandomSeed>,
     /// `SSLPassPhraseDialog`.

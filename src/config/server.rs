@@ -55,7 +55,7 @@ pub struct ServerConfig {
     pub insecure_renegotiation: Option<bool>,
     pub session_cache_timeout: Option<i64>,
     pub session_tickets: Option<bool>,
-    pub session_ticket_key_file: Option<PathBuf>,
+    pub session_ticket_key_files: Vec<PathBuf>,
     pub strict_sni_vhost_check: Option<bool>,
     pub client_hello_vars: Option<bool>,
     pub openssl_conf_cmds: Vec<ConfCmd>,
@@ -111,11 +111,11 @@ impl ServerConfig {
             insecure_renegotiation: own.insecure_renegotiation.or(base.insecure_renegotiation),
             session_cache_timeout: own.session_cache_timeout.or(base.session_cache_timeout),
             session_tickets: own.session_tickets.or(base.session_tickets),
-            session_ticket_key_file: own
-                .session_ticket_key_file
-                .as_ref()
-                .or(base.session_ticket_key_file.as_ref())
-                .cloned(),
+            session_ticket_key_files: if own.session_ticket_key_files.is_empty() {
+                base.session_ticket_key_files.clone()
+            } else {
+                own.session_ticket_key_files.clone()
+            },
             client_hello_vars: own.client_hello_vars.or(base.client_hello_vars),
             strict_sni_vhost_check: own.strict_sni_vhost_check.or(base.strict_sni_vhost_check),
             openssl_conf_cmds: base.openssl_conf_cmds.iter().chain(&own.openssl_conf_cmds).cloned().collect(),

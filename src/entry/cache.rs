@@ -8,7 +8,9 @@ use crate::httpd::mutex::GlobalMutex;
 use crate::httpd::socache::{Hints, SharedCache};
 use crate::httpd::{Level, Request};
 use crate::metrics::{self, Counter};
-use crate::ossl::session::{Session, SessionRef};
+use crate::ossl::callback::ClientHello;
+use crate::ossl::session::{Session, SessionRef, has_extended_master_secret};
+use crate::policy::health::Health;
 use std::ffi::{CStr, c_int};
 use std::fmt::Write as _;
 use std::mem::MaybeUninit;
@@ -27,6 +29,7 @@ const HINTS: Hints = Hints { object: 150, id: 30, sweep: 30_000_000 };
 pub struct SessionStore {
     cache: SharedCache,
     mutex: Option<GlobalMutex>,
+    health: Health,
 }
 
 impl SessionStore {
@@ -37,7 +40,7 @@ impl SessionStore {
     pub fn open(cache: SharedCache, server: Server<'_>, pool: Pool<'_>) -> Result<Self, Status> {
         let mutex = if cache.needs_mutex() { Some(GlobalMutex::create(MUTEX, server, pool)?) } else { None };
         cache.init(INSTANCE, HINTS, server, pool)?;
-        Ok(Self { cache, mutex })
+        Ok(Self { cache, mutex, health: Health::default() })
     }
 
     /// Opens the lock in a child process.
@@ -58,9 +61,37 @@ impl SessionStore {
     fn locked<R>(&self, server: Server<'_>, body: impl FnOnce() -> Result<R, Status>) -> Result<R, Status> {
         let Some(mutex) = &self.mutex else { return body() };
         mutex.with(body).unwrap_or_else(|status| {
-            log!(server, Warn, status => "AH02026: Failed to acquire SSL session cache lock");
+            self.complain(server, status, "AH02026: Failed to acquire SSL session cache lock");
             Err(status)
         })
+    }
+
+    /// Asks the provider, unless it has kept a handshake waiting just before. `None`: it was not asked.
+    fn ask<R>(
+        &self,
+        server: Server<'_>,
+        body: impl FnOnce() -> Result<R, Status>,
+    ) -> Option<Result<R, Status>> {
+        let asked = time::now();
+        if !self.health.may_ask(asked) {
+            return None;
+        }
+        let answer = self.locked(server, body);
+        if self.health.answered(asked, time::now()) {
+            self.complain(server, Status::SUCCESS, "SSL session cache is slow, not asked for a while");
+        }
+        Some(answer)
+    }
+
+    /// Logs that sessions cannot be kept or found, once a minute.
+    fn complain(&self, server: Server<'_>, status: Status, what: &str) {
+        if let Some(count) = self.health.failed(time::now()) {
+            log!(
+                server,
+                Warn,
+                status => "{what} ({count} since the last such line; clients make full handshakes meanwhile)"
+            );
+        }
     }
 
     /// Stores a session for as long as it may be resumed.
@@ -71,34 +102,62 @@ impl SessionStore {
             return;
         }
         let id = session.id();
-        let expiry = time::from_seconds(session.time() + session.timeout());
+        let expiry = time::from_seconds(session.time().saturating_add(session.timeout()));
         let stored = pool
-            .scratch(|scratch| {
-                self.locked(server, || self.cache.store(server, id, expiry, &mut der, scratch))
-            })
-            .unwrap_or(Err(Status::EGENERAL));
-        metrics::count(if stored.is_ok() { Counter::SessionStored } else { Counter::SessionError });
+            .scratch(|scratch| self.ask(server, || self.cache.store(server, id, expiry, &mut der, scratch)))
+            .flatten();
+        metrics::count(match stored {
+            Some(Ok(())) => Counter::SessionStored,
+            Some(Err(_)) | None => Counter::SessionError,
+        });
+        if let Some(Err(status)) = stored {
+            self.complain(server, status, "SSL session cache did not take a session");
+        }
         let timeout = format!("timeout={}s ", session.timeout());
-        trace(server, "SET", if stored.is_ok() { "OK" } else { "BAD" }, id, &timeout, "caching");
+        let outcome = if matches!(stored, Some(Ok(()))) { "OK" } else { "BAD" };
+        trace(server, "SET", outcome, id, &timeout, "caching");
     }
 
-    /// Finds a session.
-    pub fn find(&self, server: Server<'_>, pool: Pool<'_>, id: &[u8]) -> Option<Session> {
+    /// Finds a session that the client can resume. Others write to the cache, so what comes from there is believed
+    /// only as far as the ClientHello and, afterwards, the policy bear it out.
+    pub fn find(
+        &self,
+        server: Server<'_>,
+        pool: Pool<'_>,
+        hello: &ClientHello<'_>,
+        id: &[u8],
+    ) -> Option<Session> {
         let mut buffer = [const { MaybeUninit::uninit() }; LARGEST];
         let found = pool
-            .scratch(|scratch| self.locked(server, || self.cache.retrieve(server, id, &mut buffer, scratch)))
-            .unwrap_or(Err(Status::EGENERAL));
+            .scratch(|scratch| self.ask(server, || self.cache.retrieve(server, id, &mut buffer, scratch)))
+            .flatten();
         metrics::count(match &found {
-            Ok(_) => Counter::SessionHit,
-            Err(Status::NOTFOUND) => Counter::SessionMiss,
-            Err(_) => Counter::SessionError,
+            Some(Ok(_)) => Counter::SessionHit,
+            Some(Err(Status::NOTFOUND)) => Counter::SessionMiss,
+            Some(Err(_)) | None => Counter::SessionError,
         });
-        let session = found.ok().and_then(|der| {
-            let session = Session::from_der(der);
-            // The master secret of the session is in there.
-            der.zeroize();
-            session
-        });
+        let session = match found {
+            Some(Ok(der)) => {
+                let session = Session::from_der(der).filter(|session| {
+                    let extended = has_extended_master_secret(der);
+                    hello.could_resume(session, id, extended)
+                });
+                // The master secret of the session is in there.
+                der.zeroize();
+                if session.is_none() {
+                    metrics::count(Counter::SessionRefused);
+                    let what = "SSL session cache gave what is no session of the client";
+                    self.complain(server, Status::SUCCESS, what);
+                }
+                session
+            }
+            // Providers do not agree on what to say of an id that they do not have.
+            Some(Err(Status::NOTFOUND | Status::EGENERAL)) | None => None,
+            Some(Err(status)) => {
+                self.complain(server, status, "SSL session cache cannot be asked for a session");
+                None
+            }
+        };
         match session {
             Some(_) => trace(server, "GET", "FOUND", id, "", "reuse"),
             None => trace(server, "GET", "MISSED", id, "", "renewal"),
@@ -108,7 +167,7 @@ impl SessionStore {
 
     /// Forgets a session.
     pub fn remove(&self, server: Server<'_>, id: &[u8]) {
-        let _ = root_scratch(|scratch| self.locked(server, || self.cache.remove(server, id, scratch)));
+        let _ = root_scratch(|scratch| self.ask(server, || self.cache.remove(server, id, scratch)));
         trace(server, "REM", "OK", id, "", "dead");
     }
 

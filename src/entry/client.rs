@@ -211,15 +211,21 @@ pub fn binding(state: &ConnState, tls: &Tls, ssl: &SslRef, session: &SessionRef)
 
 /// Whether a session may be resumed under the policy of `tls`. One without a
 /// binding comes from another implementation that shares the cache; its
-/// session id context has to be enough, as long as clients are not verified.
-/// Sessions of TLS-SRP fit nobody: whoever resumes one can name another user
+/// session id context has to be enough, as long as clients are not verified and
+/// it claims none: requests rely on the certificate of a session.
+/// None lives longer than the configuration says now. Sessions of TLS-SRP fit nobody: whoever resumes one can name another user
 /// than the one who has logged in.
 #[must_use]
 pub fn fits(state: &ConnState, tls: &Tls, session: &SessionRef) -> bool {
     if session.cipher_name().is_some_and(|name| name.starts_with("SRP-")) {
         return false;
     }
-    let Some(bound) = session.binding() else { return !tls.auth.verifies_clients() };
+    if !verify::is_alive(session.time(), tls.session_timeout, time::seconds_now()) {
+        return false;
+    }
+    let Some(bound) = session.binding() else {
+        return !tls.auth.verifies_clients() && session.peer_certificate().is_none();
+    };
     if bound == Binding::FOREIGN || Some(bound.policy) != policy(state, tls) {
         return false;
     }

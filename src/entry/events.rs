@@ -4,7 +4,7 @@
 use super::connection::ConnState;
 use super::shared::Hello;
 use super::vhost::{Policy, Vhost};
-use super::{challenge, client, report, stapling};
+use super::{challenge, client, report, stapling, tickets};
 use crate::apr::Strings;
 use crate::apr::pool::c_string;
 use crate::httpd::conn::wildcard_matches;
@@ -20,7 +20,7 @@ use crate::ossl::ctx::SslCtxRef;
 use crate::ossl::session::{Session, SessionRef};
 use crate::ossl::srp::{self, Verifiers};
 use crate::ossl::ssl::{Ssl, SslRef};
-use crate::ossl::ticket::TicketKeys;
+use crate::ossl::ticket::{Opening, TicketKey};
 use crate::ossl::verify::{VerifyAnswer, VerifyEnd, VerifyStep};
 use crate::policy::alpn::{ACME_TLS_1, OfferError, split_offer};
 use crate::policy::verify::UNSPECIFIED;
@@ -111,19 +111,23 @@ impl ServerEvents for Events {
         let Some(store) = &tls.sessions else { return };
         // With TLS 1.3 tickets hold the session themselves; nobody would ever
         // look it up.
-        if ssl.is_tls13() && ssl.tickets_enabled() {
+        if ssl.is_stateless() || session.id().is_empty() {
             return;
         }
         session.set_binding(&client::binding(state, tls, ssl, session));
+        if !client::fits(state, tls, session) {
+            return;
+        }
         store.store(vhost.server.get(), state.conn().pool(), session);
     }
 
-    fn session_get(&self, ssl: &SslRef, id: &[u8]) -> Option<Session> {
+    fn session_get(&self, ssl: &SslRef, hello: &ClientHello<'_>, id: &[u8]) -> Option<Session> {
         let state = state_of(ssl).filter(|state| !state.challenge.get())?;
         let vhost = state.vhost();
         let tls = vhost.tls.as_ref()?;
-        let session = tls.sessions.as_ref()?.find(vhost.server.get(), state.conn().pool(), id)?;
-        if !client::fits(state, tls, &session) {
+        let session = tls.sessions.as_ref()?.find(vhost.server.get(), state.conn().pool(), hello, id)?;
+        // OpenSSL compares the context as well.
+        if session.id_context() != tls.session_context || !client::fits(state, tls, &session) {
             metrics::count(Counter::SessionRefused);
             return None;
         }
@@ -177,8 +181,18 @@ impl ServerEvents for Events {
         stapling::response(state_of(ssl)?, ssl)
     }
 
-    fn ticket_keys(&self, ssl: &SslRef) -> Option<Arc<TicketKeys>> {
-        state_of(ssl)?.vhost().tls.as_ref()?.ticket_keys.clone()
+    fn sealing_key(&self, ssl: &SslRef) -> Option<TicketKey> {
+        match &state_of(ssl)?.vhost().tls.as_ref()?.ticket_keys {
+            Some(own) => own.sealing(),
+            None => tickets::sealing(),
+        }
+    }
+
+    fn opening_key(&self, ssl: &SslRef, name: &[u8]) -> Option<Opening> {
+        match &state_of(ssl)?.vhost().tls.as_ref()?.ticket_keys {
+            Some(own) => own.opening(name),
+            None => tickets::opening(name),
+        }
     }
 
     fn ticket_key_used(&self, ssl: &SslRef, to: TicketUse) {

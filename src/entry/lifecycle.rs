@@ -7,7 +7,7 @@ use super::vhost::Vhost;
 use super::wire::{Waiting, Wire};
 use super::{
     access, body, cache, closed, events, filters, handshake, metrics, ocsp, offered, request, stapling,
-    start, status, vars,
+    start, status, tickets, vars,
 };
 use crate::apr::Pool;
 use crate::guard;
@@ -49,6 +49,8 @@ entry_point! {
         unsafe { sys::ap_hook_child_init(Some(child_init), none, none, middle) };
         // SAFETY: as above.
         unsafe { sys::ap_hook_monitor(Some(stapling::monitor), none, none, middle) };
+        // SAFETY: as above.
+        unsafe { sys::ap_hook_monitor(Some(monitor), none, none, middle) };
         // SAFETY: as above.
         unsafe { sys::ap_hook_pre_connection(Some(pre_connection), none, none, middle) };
         // SAFETY: as above.
@@ -113,6 +115,16 @@ entry_point! {
         if let Some(checker) = tls().find_map(|tls| tls.ocsp.as_ref()) {
             checker.responders().reopen(main, pool);
         }
+    }
+}
+
+entry_point! {
+    /// Hook `monitor`: every ten seconds or so in the parent. Keys of tickets are replaced and erased in time also where
+    /// nobody connects.
+    fn monitor(_pool: *mut sys::apr_pool_t, _server: *mut sys::server_rec) -> c_int, closed: answer::DECLINED;
+    {
+        tickets::follow();
+        answer::DECLINED
     }
 }
 

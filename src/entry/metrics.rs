@@ -1,8 +1,8 @@
 //! Figures for those who watch the server: collected from all who have some, and handed out by
 //! `SetHandler ssl-metrics`. The page of mod_status shows them, too.
 
-use super::closed;
 use super::vhost::Vhost;
+use super::{closed, tickets};
 use crate::apr::pool::c_string;
 use crate::apr::shared_memory::{self, Shareable};
 use crate::httpd::hook::answer;
@@ -22,7 +22,7 @@ type Section = fn(Server<'_>) -> Vec<Family>;
 
 /// All who have figures, in the order in which they are shown. Whoever counts needs no more than a
 /// [`Counter`](metrics::Counter); what is known otherwise comes in a section of its own.
-const SECTIONS: [Section; 2] = [counters, certificates];
+const SECTIONS: [Section; 3] = [counters, certificates, tickets];
 
 // SAFETY: a table consists of atomics, which are zero when their bytes are.
 unsafe impl Shareable for Table {}
@@ -58,6 +58,34 @@ fn certificates(main: Server<'_>) -> Vec<Family> {
         kind: Kind::Gauge,
         samples: value.map(|value| Sample { labels: Vec::new(), value }).into_iter().collect(),
     }]
+}
+
+/// The keys of session tickets that the server makes.
+fn tickets(_main: Server<'_>) -> Vec<Family> {
+    let status = tickets::status();
+    let gauge = |name, help, value: Option<u64>| Family {
+        name,
+        help,
+        kind: Kind::Gauge,
+        samples: value.map(|value| Sample { labels: Vec::new(), value }).into_iter().collect(),
+    };
+    vec![
+        gauge(
+            "ticket_key_epoch",
+            "Number of the key that seals session tickets, the same at all servers with the same secret",
+            status.map(|status| status.epoch.into()),
+        ),
+        gauge(
+            "ticket_key_age_seconds",
+            "How long the key that seals session tickets has been in use, in seconds",
+            status.map(|status| status.age),
+        ),
+        gauge(
+            "ticket_keys",
+            "How many keys open session tickets",
+            status.map(|status| status.honoured as u64),
+        ),
+    ]
 }
 
 entry_point! {

@@ -40,7 +40,6 @@ use crate::httpd::server::ServerSlot;
 use crate::httpd::{Level, Server, version};
 use crate::ossl::device::Engine;
 use crate::ossl::error::LibraryError;
-use crate::ossl::ticket::TicketKeys;
 use crate::ossl::{error, lib};
 use crate::sys;
 use context::{Contexts, Site};
@@ -60,9 +59,8 @@ pub struct Common<'c> {
     pub sni_policy: SniPolicy,
     /// `SSLLegacyDirectives`.
     pub legacy: bool,
-    /// The keys of tickets of servers without `SSLSessionTicketKeyFile`, when
-    /// others have it.
-    pub ticket_keys: Option<Arc<TicketKeys>>,
+    /// What keys of tickets allow.
+    pub ticket_limits: ticket::Limits,
     /// `SSLSessionCache`.
     pub cache: &'c CacheSpec,
     /// What is stapled.
@@ -193,7 +191,7 @@ fn start(pool: Pool<'_>, main: Server<'_>) -> Result<(), Failed> {
         pool,
         sni_policy: global.sni_policy,
         legacy: global.legacy,
-        ticket_keys: ticket::common_keys(main).transpose()?,
+        ticket_limits: ticket::Limits::of(&global),
         cache: &global.session_cache,
         staples: &staples,
         store,
@@ -216,6 +214,7 @@ fn start(pool: Pool<'_>, main: Server<'_>) -> Result<(), Failed> {
         }
     }
     keys.finish(main);
+    ticket::prepare(&Site { main, server: main, id: "", is_start: true }, &global)?;
     for server in main.iter() {
         check_port(server);
     }

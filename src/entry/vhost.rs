@@ -98,7 +98,7 @@ pub struct Policy {
     pub protocols: OnceLock<(i32, i32)>,
     /// Digest of all that decides a handshake here.
     pub digest: [u8; 32],
-    /// The keys of tickets, when they are not the library's own.
+    /// The keys of tickets, when they are the server's own.
     pub ticket_keys: Option<Arc<TicketKeys>>,
     /// The users of TLS-SRP.
     pub srp: Option<Arc<Verifiers>>,
@@ -110,6 +110,8 @@ pub struct Policy {
     pub trust: Option<Trust>,
     /// Where key material is logged for debugging (`SSLKEYLOGFILE`).
     pub key_log: Option<Arc<KeyLog>>,
+    /// How long sessions may be resumed, in seconds.
+    pub session_timeout: i64,
     /// The cache of sessions, shared between processes.
     pub sessions: Option<Arc<SessionStore>>,
     /// The first server with these settings, for messages.

@@ -182,7 +182,7 @@ impl ServerEvents for Answers {
         first.map_or(AlpnVerdict::NoAck, AlpnVerdict::Select)
     }
 
-    fn session_get(&self, _: &SslRef, id: &[u8]) -> Option<Session> {
+    fn session_get(&self, _: &SslRef, _: &ClientHello<'_>, id: &[u8]) -> Option<Session> {
         note(Asked::Session(id.to_vec()));
         let session = Session::from_der(STORED)?;
         session.set_timeout(i64::from(i32::MAX));

@@ -283,6 +283,12 @@ pub fn path_text<'p>(pool: Pool<'p>, path: &Path) -> &'p CStr {
 /// The words of the rest of a line, split as httpd does it (`ap_getword_conf`).
 #[must_use]
 pub fn words(parms: Parms<'_>, args: Args<'_>) -> Vec<String> {
+    words_as_written(parms, args).into_iter().map(|word| word.to_string_lossy().into_owned()).collect()
+}
+
+/// As [`words`]; names of files need not be UTF-8.
+#[must_use]
+pub fn words_as_written<'p>(parms: Parms<'p>, args: Args<'_>) -> Vec<&'p CStr> {
     let Args::Raw(line) = args else { return Vec::new() };
     let mut rest = line.as_ptr();
     let mut words = Vec::new();
@@ -294,7 +300,6 @@ pub fn words(parms: Parms<'_>, args: Args<'_>) -> Vec<String> {
         // SAFETY: as above; the pool is alive.
         let word = unsafe { sys::ap_getword_conf(parms.temporary_pool().as_ptr(), &raw mut rest) };
         // SAFETY: lives in the pool.
-        let word = unsafe { text_from(word) }.unwrap_or_default();
-        words.push(word.to_string_lossy().into_owned());
+        words.push(unsafe { text_from(word) }.unwrap_or_default());
     }
 }

@@ -15,7 +15,7 @@ use super::ffi;
 use super::session::{Session, SessionRef};
 use super::srp::Verifiers;
 use super::ssl::SslRef;
-use super::ticket::TicketKeys;
+use super::ticket::{Opening, TicketKey};
 use super::verify::{VerifyAnswer, VerifyEnd, VerifyStep};
 
 mod hello;
@@ -145,9 +145,10 @@ pub trait ServerEvents: Sync {
         let _ = (ssl, session);
     }
 
-    /// A client wants to resume a session by its id.
-    fn session_get(&self, ssl: &SslRef, id: &[u8]) -> Option<Session> {
-        let _ = (ssl, id);
+    /// A client wants to resume a session by its id. What comes from a place that others write to is to be compared
+    /// with the ClientHello ([`ClientHello::could_resume`]).
+    fn session_get(&self, ssl: &SslRef, hello: &ClientHello<'_>, id: &[u8]) -> Option<Session> {
+        let _ = (ssl, hello, id);
         None
     }
 
@@ -175,10 +176,16 @@ pub trait ServerEvents: Sync {
         None
     }
 
-    /// The keys of tickets, for a connection whose first context got [`answer_ticket_keys`]. Without keys
-    /// the handshake fails.
-    fn ticket_keys(&self, ssl: &SslRef) -> Option<Arc<TicketKeys>> {
+    /// The key for a new ticket, for a connection whose first context got [`answer_ticket_keys`]. Without one the
+    /// handshake fails.
+    fn sealing_key(&self, ssl: &SslRef) -> Option<TicketKey> {
         let _ = ssl;
+        None
+    }
+
+    /// As [`sealing_key`](Self::sealing_key), the key of this name. Without one a full handshake follows.
+    fn opening_key(&self, ssl: &SslRef, name: &[u8]) -> Option<Opening> {
+        let _ = (ssl, name);
         None
     }
 
@@ -266,7 +273,7 @@ pub fn answer_status(ctx: &SslCtxRef) {
     unsafe { sys::SSL_CTX_set_tlsext_status_cb(ctx.as_ptr(), Some(trampoline::status)) };
 }
 
-/// Asks for the keys of tickets ([`ServerEvents::ticket_keys`]) in place of the library's own. `false` if the
+/// Asks for the keys of tickets ([`ServerEvents::sealing_key`], [`ServerEvents::opening_key`]) in place of the library's own. `false` if the
 /// library cannot.
 #[must_use]
 pub fn answer_ticket_keys(ctx: &SslCtxRef) -> bool {

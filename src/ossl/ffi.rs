@@ -40,6 +40,7 @@ pub type InfoCallback = unsafe extern "C" fn(*const SSL, c_int, c_int);
 
 pub const SSL_CTRL_SET_VERIFY_CERT_STORE: c_int = 106;
 pub const SSL_CTRL_SET_TLSEXT_SERVERNAME_CB: c_int = 53;
+pub const SSL_CTRL_GET_RAW_CIPHERLIST: c_int = 110;
 pub const SSL_CTRL_MODE: c_int = 33;
 pub const SSL_CTRL_CLEAR_MODE: c_int = 78;
 pub const SSL_CTRL_SET_SESS_CACHE_MODE: c_int = 44;

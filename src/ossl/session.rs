@@ -16,8 +16,10 @@ use super::ffi;
 use super::lib::bytes_from;
 
 mod binding;
+mod encoded;
 
 pub use binding::{Binding, BindingVerdict};
+pub use encoded::has_extended_master_secret;
 
 /// An owned reference to a session.
 pub struct Session(NonNull<sys::SSL_SESSION>);
@@ -27,7 +29,7 @@ pub struct Session(NonNull<sys::SSL_SESSION>);
 pub struct SessionRef(UnsafeCell<[u8; 0]>);
 
 impl Session {
-    /// Decodes what [`SessionRef::to_der`] has made. `None` for anything else.
+    /// Decodes what [`SessionRef::to_der`] has made. `None` for anything else, also if something follows.
     #[must_use]
     pub fn from_der(der: &[u8]) -> Option<Self> {
         let length = c_long::try_from(der.len()).ok()?;
@@ -38,7 +40,7 @@ impl Session {
         if session.is_none() {
             error::clear();
         }
-        session
+        session.filter(|_| at == der.as_ptr_range().end)
     }
 
     /// Takes over a reference.
@@ -143,6 +145,22 @@ impl SessionRef {
         let name = unsafe { sys::SSL_CIPHER_get_name(cipher) };
         // SAFETY: the names are string constants of the library.
         unsafe { static_str(name) }
+    }
+
+    /// The number of its cipher as it is on the wire, if it has one already.
+    #[must_use]
+    pub fn cipher_number(&self) -> Option<u16> {
+        // SAFETY: see to_der. Ciphers are static records of the library.
+        let cipher = unsafe { ffi::SSL_SESSION_get0_cipher(self.as_ptr()) };
+        // SAFETY: as above.
+        (!cipher.is_null()).then(|| unsafe { sys::SSL_CIPHER_get_protocol_id(cipher) })
+    }
+
+    /// Bytes of its secret: 48 up to TLS 1.2, those of the cipher's hash with TLS 1.3.
+    #[must_use]
+    pub fn secret_length(&self) -> usize {
+        // SAFETY: see to_der. Without a buffer the function gives the length.
+        unsafe { sys::SSL_SESSION_get_master_key(self.as_ptr(), ptr::null_mut(), 0) }
     }
 
     /// The session-id context it belongs to.

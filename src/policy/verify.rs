@@ -189,6 +189,13 @@ pub struct Completed {
     pub tls13: bool,
 }
 
+/// Whether a session of time `made` may be resumed, when sessions live `timeout`; all in seconds. The clock of
+/// the server that made it may be ahead.
+#[must_use]
+pub const fn is_alive(made: i64, timeout: i64, now: i64) -> bool {
+    made <= now.saturating_add(timeout) && now < made.saturating_add(timeout)
+}
+
 /// What a handshake says of the client.
 #[must_use]
 pub const fn conclude(handshake: &Completed) -> Outcome {
@@ -217,6 +224,22 @@ mod tests {
 
     fn terms(mode: VerifyClient) -> Terms {
         Terms { mode, depth: 1, crl: CrlCheck::default() }
+    }
+
+    #[test]
+    fn ages() {
+        for (made, timeout, now, alive) in [
+            (100, 10, 100, true),
+            (100, 10, 109, true),
+            (100, 10, 110, false),
+            (110, 10, 100, true),
+            (111, 10, 100, false),
+            (i64::MAX, 10, 100, false),
+            (i64::MIN, 10, 100, false),
+            (100, i64::MAX, 200, true),
+        ] {
+            assert_eq!(is_alive(made, timeout, now), alive, "{made} {timeout} {now}");
+        }
     }
 
     #[test]

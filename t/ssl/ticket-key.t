@@ -3,9 +3,10 @@ use strict;
 use warnings FATAL => 'all';
 use Test::More;
 use lib 'lib', 't/lib';
-use Digest::SHA qw(hmac_sha256);
+use Digest::SHA qw(hmac_sha256 sha512);
 use StartUp ();
 use TestHttpd ();
+use Ticket ();
 use TlsClient ();
 
 my $certs = TestHttpd::certs();
@@ -102,6 +103,61 @@ close $cipher;
 my ($secret, $iv) = map { unpack 'H*', $_ } substr($key, 32, 16), substr $ticket, 16, 16;
 my $parsed = qx(openssl enc -d -aes-128-cbc -K $secret -iv $iv -in $certs/ticket.enc | openssl sess_id -inform DER -noout -text 2>&1);
 like $parsed, qr/Protocol\s*: TLSv1\.2/, 'the cipher key opens it';
+
+# Keys for AES-256, several of them, and tickets that are not what they were.
+if (!TestHttpd::stock()) {
+    my %bytes = (old => substr($key, 0, 48), new => join('', sha512('new'), sha512('more'), 'x' x 16) =~ s/^(.{80}).*/$1/sr);
+    my %path  = map { $_ => key_file("ticket-$_", $bytes{$_}) } keys %bytes;
+    is length $bytes{new}, 80, 'a long key';
+    my $with = sub { return TestHttpd->start(host('@PORT@', 'first', "SSLSessionTicketKeyFile @_")) };
+    my %by   = (old => $with->($path{old}), new => $with->($path{new}), both => $with->("$path{new} $path{old}"), other => $with->($files{other}));
+    for my $version ('1.2', '1.3') {
+        my %session = map { $_ => connect_to($by{$_}, $version, 'first')->session } qw(old new both);
+        my %sealed  = (old => 'old', new => 'new', both => 'new');
+        for my $server (sort keys %sealed) {
+            my $name = $sealed{$server};
+            is Ticket::name($session{$server}), substr($bytes{$name}, 0, 16), "TLS $version: the server with $server seals with the key of $name";
+            like Ticket::open_with($session{$server}, 'file', $path{$name}), qr/Protocol\s*: TLSv$version/, '... which an independent program opens';
+        }
+        for my $row (['old', 'new', 0], ['new', 'old', 0], ['old', 'both', 1], ['new', 'both', 1], ['both', 'new', 1], ['both', 'old', 0], ['both', 'other', 0]) {
+            my ($from, $to, $resumed) = @$row;
+            my $client = connect_to($by{$to}, $version, 'first', Ticket::copy($session{$from}));
+            is $client->reused, $resumed, "TLS $version: from $from to $to";
+            is connect_to($by{new}, $version, 'first', $client->session)->reused, 1, '... whose client has a ticket by the new key' if $to eq 'both';
+        }
+        # The files are exchanged: at the next restart, which need not end anything.
+        my $kept = key_file('ticket-kept', $bytes{old});
+        my $rolling = $with->("$path{old} $kept");
+        my $before  = connect_to($rolling, $version, 'first')->session;
+        $rolling->configure(host('@PORT@', 'first', "SSLSessionTicketKeyFile $path{new} $kept"));
+        is Ticket::name(connect_to($rolling, $version, 'first')->session), substr($bytes{old}, 0, 16), "TLS $version: before a graceful restart the old key seals";
+        $rolling->graceful;
+        $rolling->wait_for(sub { Ticket::name(connect_to($rolling, $version, 'first')->session) eq substr $bytes{new}, 0, 16 }, 'the new key');
+        is connect_to($rolling, $version, 'first', Ticket::copy($before))->reused, 1, '... after it the new one, and old tickets are good';
+
+        my $ticket = Ticket::of($session{both});
+        my %hostile = (
+            'another name'      => "\0" x 16 . substr($ticket, 16),
+            'the name alone'    => substr($ticket, 0, 16),
+            'no ciphertext'     => substr($ticket, 0, 32) . substr($ticket, -32),
+            'one byte'          => 'x',
+            'one byte less'     => substr($ticket, 0, -1),
+            'one byte more'     => "$ticket\0",
+            'another block'     => substr($ticket, 0, 32) . 'x' x 16 . substr($ticket, 32),
+            'much'              => $ticket . 'x' x 10_000,
+            'zeros'             => "\0" x length $ticket,
+            map({ my $at = $_; ("byte $at changed" => $ticket ^ ("\0" x ($at % length $ticket) . "\1")) } 0, 15, 16, 31, 32, 60, -33 + length $ticket, -32 + length $ticket, -1 + length $ticket),
+        );
+        for my $what (sort keys %hostile) {
+            my $client = connect_to($by{both}, $version, 'first', Ticket::with($session{both}, $hostile{$what}));
+            is $client->reused, 0, "TLS $version, a ticket with $what: a full handshake";
+            is connect_to($by{both}, $version, 'first', $client->session)->reused, 1, '... and a ticket that is good';
+        }
+        is connect_to($by{both}, $version, 'first', Ticket::with($session{both}, $ticket))->reused, 1, "TLS $version: the ticket as it was";
+    }
+    chmod 0604, $path{old} or die "chmod: $!";
+    StartUp::check("SSLSessionTicketKeyFile $path{old}", 'vhost', runs => qr/ssl:warn.*SSLSessionTicketKeyFile: \Q$path{old}\E: everybody on this machine may use it/);
+}
 
 # Files that cannot be used. They are looked at even if there are no tickets.
 chmod 0, key_file('ticket-unreadable', $key) or die "chmod: $!";

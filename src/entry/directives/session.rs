@@ -6,8 +6,9 @@ use crate::config::cache_spec::{self, CacheSpec};
 use crate::config::legacy;
 use crate::config::random::{self, RandomSeed, RandomSeedError, Source, Words};
 use crate::config::value::natural_number;
-use crate::httpd::command::Arity::{Flag, One, TwoOrThree};
+use crate::httpd::command::Arity::{Flag, One, Raw, TwoOrThree};
 use crate::httpd::command::Context::{Global, Server};
+use crate::httpd::command::words_as_written;
 use crate::httpd::socache::{CreateError, SharedCache};
 use std::path::PathBuf;
 
@@ -55,11 +56,27 @@ pub const ROWS: &[Directive] = &[
     ),
     row(
         c"SSLSessionTicketKeyFile",
-        One,
+        Raw,
         Server,
-        "random keys, new at each start",
-        c"Key that session tickets are sealed with, file of 48 random bytes ('/path/to/file')",
+        "keys that the server makes and replaces",
+        c"Key that session tickets are sealed with, file of 48 or 80 random bytes, and older ones ('/path/to/file [/path/to/older ...]')",
         ticket_key_file,
+    ),
+    row(
+        c"SSLSessionTicketKeyLifetime",
+        One,
+        Global,
+        "43200",
+        c"How long a key that the server makes seals tickets ('N' seconds)",
+        ticket_key_lifetime,
+    ),
+    row(
+        c"SSLSessionTicketSecretFile",
+        One,
+        Global,
+        "none",
+        c"Secret that several servers make the same keys of session tickets from, file of at least 32 random bytes ('/path/to/file')",
+        ticket_secret_file,
     ),
     row(c"SSLSessionTickets", Flag, Server, "on", c"Session tickets ('on', 'off')", tickets),
 ];
@@ -117,8 +134,27 @@ pub fn tickets(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
 
 /// `SSLSessionTicketKeyFile`.
 pub fn ticket_key_file(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
+    let files = words_as_written(line.parms, args);
+    if files.is_empty() {
+        return Err(format!("{} takes one argument, or several", line.name));
+    }
+    let files = files.into_iter().map(|file| existing_file(line, file)).collect::<Result<_, _>>()?;
+    line.server.declared.borrow_mut().session_ticket_key_files = files;
+    Ok(())
+}
+
+/// `SSLSessionTicketKeyLifetime`.
+pub fn ticket_key_lifetime(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
+    let seconds = args.text(0).parse().ok().filter(|seconds| (1..=u64::from(u32::MAX)).contains(seconds));
+    let seconds = seconds.ok_or_else(|| format!("{}: has to be a number of seconds above 0", line.name))?;
+    line.server.global.borrow_mut().session_ticket_key_lifetime = Some(seconds);
+    Ok(())
+}
+
+/// `SSLSessionTicketSecretFile`.
+pub fn ticket_secret_file(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
     let file = existing_file(line, args.word(0).unwrap_or_default())?;
-    line.server.declared.borrow_mut().session_ticket_key_file = Some(file);
+    line.server.global.borrow_mut().session_ticket_secret_file = Some(file);
     Ok(())
 }
 

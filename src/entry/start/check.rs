@@ -25,14 +25,16 @@ pub fn run(pool: Pool<'_>, main: Server<'_>) -> usize {
     found += cache(main, "SSLSessionCache", &global.session_cache);
     found += cache(main, "SSLStaplingCache", &global.stapling_cache);
     let staples = stapling::Registry::new(&global.stapling_cache);
-    let ticket_keys = ticket::common_keys(main).transpose();
-    found += usize::from(ticket_keys.is_err());
+    if let Some(file) = &global.session_ticket_secret_file {
+        let site = Site { main, server: main, id: "", is_start: false };
+        found += usize::from(ticket::read_secret(&site, file, 1).is_err());
+    }
     let keys = Keys::begin(&global.pass_phrase_dialog);
     let common = Common {
         pool,
         sni_policy: global.sni_policy,
         legacy: global.legacy,
-        ticket_keys: ticket_keys.unwrap_or(None),
+        ticket_limits: ticket::Limits::of(&global),
         cache: &global.session_cache,
         staples: &staples,
         store: None,

@@ -39,6 +39,8 @@ use std::sync::{Arc, OnceLock};
 
 /// Seconds, without `SSLSessionCacheTimeout`.
 const SESSION_TIMEOUT: i64 = 300;
+/// Seconds, with `SSLSessionCacheTimeout 0`: OpenSSL's own choice.
+const LIBRARY_TIMEOUT: i64 = 7200;
 
 /// The place and the names of one server, for messages.
 pub struct Site<'s> {
@@ -249,7 +251,7 @@ fn make(
         return site.fail("Unable to set the protocol versions", &errors);
     }
     set_options(&ctx, declared);
-    set_sessions(&ctx, declared, common.cache);
+    set_sessions(site, &ctx, declared, common);
     log!(server, Debug, "AH01893: Configuring TLS extension handling");
     callback::install(
         &ctx,
@@ -260,7 +262,7 @@ fn make(
     let parameters = parameters::apply(&ctx, source);
     let trust = client::configure(site, &ctx, declared)?;
     let srp = open_verifiers(site, &ctx, declared)?;
-    let ticket_keys = ticket::install(site, &ctx, declared, common.ticket_keys.as_ref())?;
+    let ticket_keys = ticket::install(site, &ctx, declared)?;
     let ocsp = ocsp_checker(site, &declared.ocsp, &common.responders)?;
     let probe = match Ssl::unconnected(&ctx) {
         Ok(probe) => probe,
@@ -281,6 +283,7 @@ fn make(
         verify: client::terms(declared),
         trust,
         key_log: common.key_log.clone(),
+        session_timeout: common.ticket_limits.timeout(declared),
         sessions: common.store.clone(),
         server: server.slot(),
     });
@@ -320,10 +323,29 @@ fn set_options(ctx: &SslCtx, declared: &ServerConfig) {
     ctx.set_options(bits);
 }
 
-fn set_sessions(ctx: &SslCtx, declared: &ServerConfig, cache: &CacheSpec) {
+/// How long sessions may be resumed, in seconds.
+pub fn session_timeout(declared: &ServerConfig) -> i64 {
+    match declared.session_cache_timeout {
+        None => SESSION_TIMEOUT,
+        Some(0) => LIBRARY_TIMEOUT,
+        Some(seconds) => seconds,
+    }
+}
+
+fn set_sessions(site: &Site<'_>, ctx: &SslCtx, declared: &ServerConfig, common: &Common<'_>) {
+    let cache = common.cache;
+    let (wanted, timeout) = (session_timeout(declared), common.ticket_limits.timeout(declared));
+    if timeout < wanted {
+        log!(
+            site.server,
+            Notice,
+            "SSLSessionCacheTimeout: sessions of {} live {timeout} seconds, as long as their tickets can be opened",
+            site.id
+        );
+    }
     let mode = if cache.gives_ids() { SessionCacheMode::External } else { SessionCacheMode::Off };
     ctx.set_session_cache_mode(mode);
-    ctx.set_session_timeout(declared.session_cache_timeout.unwrap_or(SESSION_TIMEOUT));
+    ctx.set_session_timeout(timeout);
     let stored = matches!(cache, CacheSpec::Provider { .. });
     if !stored && !declared.session_tickets.unwrap_or(true) {
         // Without tickets and without a cache nothing could be resumed.

@@ -7,10 +7,15 @@ use openssl_sys as sys;
 
 use crate::ossl::ffi;
 use crate::ossl::lib::bytes_from;
+use crate::ossl::session::SessionRef;
 use crate::ossl::ssl::SslRef;
 
 const EXTENSION_SERVER_NAME: u32 = 0;
 const EXTENSION_ALPN: u32 = 16;
+const EXTENSION_EXTENDED_MASTER_SECRET: u32 = 23;
+
+/// The output of SHA-256, the smallest hash of a cipher of TLS 1.3; up to TLS 1.2 a secret has 48 bytes.
+const SHORTEST_SECRET: usize = 32;
 
 /// The ClientHello, while its callback runs.
 pub struct ClientHello<'h> {
@@ -18,7 +23,8 @@ pub struct ClientHello<'h> {
 }
 
 impl<'h> ClientHello<'h> {
-    /// Only for the time of the ClientHello callback: OpenSSL answers nothing at other times.
+    /// Only from the ClientHello callback until OpenSSL has chosen a session, a cipher and a certificate: it answers
+    /// nothing at other times.
     pub(super) fn new(ssl: &'h SslRef) -> Self {
         ClientHello { ssl }
     }
@@ -81,6 +87,32 @@ impl<'h> ClientHello<'h> {
     #[must_use]
     pub fn session_id(&self) -> &[u8] {
         self.part(sys::SSL_client_hello_get0_session_id)
+    }
+
+    /// Whether the client could have made this session, which was found for the id it has sent: OpenSSL believes a
+    /// cache that the id is right, and ends the handshake if version, cipher or the extended master secret is not.
+    #[must_use]
+    pub fn could_resume(&self, session: &SessionRef, id: &[u8], extended_master_secret: bool) -> bool {
+        let tls13 = self.ssl.is_tls13();
+        let offered =
+            |number: u16| self.raw_ciphers().chunks_exact(2).any(|pair| pair == number.to_be_bytes());
+        session.id() == id
+            && session.protocol_version() == self.ssl.version()
+            && (tls13 || session.cipher_number().is_some_and(offered))
+            && session.secret_length() >= SHORTEST_SECRET
+            && (tls13
+                || !extended_master_secret
+                || self.extension(EXTENSION_EXTENDED_MASTER_SECRET).is_some())
+    }
+
+    /// As [`ciphers`](Self::ciphers), when OpenSSL has read them already.
+    fn raw_ciphers(&self) -> &[u8] {
+        let mut data: *const c_uchar = ptr::null();
+        let (command, place) = (ffi::SSL_CTRL_GET_RAW_CIPHERLIST, (&raw mut data).cast());
+        // SAFETY: see extension; this command writes a pointer to the connection's copy of the list.
+        let length = unsafe { sys::SSL_ctrl(self.ssl.as_ptr(), command, 0, place) };
+        // SAFETY: as above; the copy is as long as that.
+        unsafe { bytes_from(data, usize::try_from(length).unwrap_or(0)) }
     }
 
     /// The cipher suites, two bytes each.

@@ -15,11 +15,12 @@ use super::{
 };
 use crate::guard;
 use crate::ossl::ctx::SslCtxRef;
+use crate::ossl::error;
 use crate::ossl::ffi;
 use crate::ossl::lib::bytes_from;
 use crate::ossl::session::SessionRef;
 use crate::ossl::ssl::SslRef;
-use crate::ossl::ticket::{NAME_LENGTH, Opened};
+use crate::ossl::ticket::{NAME_LENGTH, Opening};
 use crate::ossl::verify::{VerifyAnswer, VerifyEnd, VerifyStep};
 
 const ALERT_INTERNAL_ERROR: c_int = 80;
@@ -201,7 +202,9 @@ pub(super) unsafe extern "C" fn session_get(
     let ssl = unsafe { SslRef::from_ptr(raw) };
     // SAFETY: OpenSSL passes the id from the ClientHello, which it keeps meanwhile.
     let id = unsafe { bytes_from(id, usize::try_from(length).unwrap_or(0)) };
-    let found = guard::catch("session_get", None, || answers(ssl)?.session_get(ssl, id));
+    // The ClientHello is kept until its extensions are processed, and tickets of TLS 1.3 are the last of them.
+    let found =
+        guard::catch("session_get", None, || answers(ssl)?.session_get(ssl, &ClientHello::new(ssl), id));
     // OpenSSL becomes the owner of our reference and need not count its own.
     // SAFETY: OpenSSL passes a place for this flag.
     unsafe { set_alert(copy, 0) };
@@ -294,14 +297,11 @@ pub(super) unsafe extern "C" fn ticket_key(
     // SAFETY: OpenSSL passes the connection whose handshake this is.
     let ssl = unsafe { SslRef::from_ptr(raw) };
     guard::catch("ticket_key", ffi::TICKET_KEY_FAILED, || {
-        let Some((answers, keys)) =
-            answers(ssl).and_then(|answers| Some((answers, answers.ticket_keys(ssl)?)))
-        else {
-            return ffi::TICKET_KEY_FAILED;
-        };
+        let Some(answers) = answers(ssl) else { return ffi::TICKET_KEY_FAILED };
         if seal != 0 {
+            let Some(key) = answers.sealing_key(ssl) else { return ffi::TICKET_KEY_FAILED };
             // SAFETY: OpenSSL passes places for name and IV, and contexts for cipher and MAC.
-            if !unsafe { keys.seal(name, iv, cipher, mac) } {
+            if !unsafe { key.seal(name, iv, cipher, mac) } {
                 return ffi::TICKET_KEY_FAILED;
             }
             answers.ticket_key_used(ssl, TicketUse::Seal);
@@ -309,15 +309,17 @@ pub(super) unsafe extern "C" fn ticket_key(
         }
         // SAFETY: OpenSSL passes the name from the ticket.
         let name = unsafe { bytes_from(name, NAME_LENGTH) };
-        // SAFETY: and the IV from there, and contexts for cipher and MAC.
-        let opened = match unsafe { keys.open(name, iv, cipher, mac) } {
-            None => return ffi::TICKET_KEY_UNKNOWN,
-            Some(Opened::Failed) => return ffi::TICKET_KEY_FAILED,
-            Some(opened) => opened,
+        let Some(Opening { key, is_old }) = answers.opening_key(ssl, name) else {
+            return ffi::TICKET_KEY_UNKNOWN;
         };
+        // SAFETY: OpenSSL passes the IV from the ticket, and contexts for cipher and MAC.
+        if !unsafe { key.open(iv, cipher, mac) } {
+            error::clear();
+            return ffi::TICKET_KEY_UNKNOWN;
+        }
         answers.ticket_key_used(ssl, TicketUse::Open);
         // A ticket of TLS 1.3 is good for one use, so the client gets another one.
-        let renew = opened == Opened::Old || ssl.is_tls13();
+        let renew = is_old || ssl.is_tls13();
         if renew { ffi::TICKET_KEY_USED_RENEW } else { ffi::TICKET_KEY_USED }
     })
 }

@@ -2,7 +2,6 @@
 
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::handshake::trust;
@@ -16,7 +15,7 @@ use crate::ossl::callback::{
 use crate::ossl::ctx::{SessionCacheMode, SslCtx, SslCtxRef, Verify, options};
 use crate::ossl::session::{Session, SessionRef};
 use crate::ossl::ssl::{Ssl, SslRef, Stopped};
-use crate::ossl::ticket::TicketKeys;
+use crate::ossl::ticket::{Opening, TicketKey};
 use crate::ossl::verify::{VerifyAnswer, VerifyEnd, VerifyStep};
 
 /// Panics in the callback with this name, and counts.
@@ -60,7 +59,7 @@ impl ServerEvents for Faulty {
     fn session_new(&self, _: &SslRef, _: &SessionRef) {
         self.reach("session_new");
     }
-    fn session_get(&self, _: &SslRef, _: &[u8]) -> Option<Session> {
+    fn session_get(&self, _: &SslRef, _: &ClientHello<'_>, _: &[u8]) -> Option<Session> {
         self.reach("session_get");
         None
     }
@@ -78,9 +77,13 @@ impl ServerEvents for Faulty {
         self.reach("status");
         None
     }
-    fn ticket_keys(&self, _: &SslRef) -> Option<Arc<TicketKeys>> {
-        self.reach("ticket_keys");
-        if self.0 == "no ticket keys" { None } else { TicketKeys::random().ok().map(Arc::new) }
+    fn sealing_key(&self, _: &SslRef) -> Option<TicketKey> {
+        self.reach("sealing_key");
+        if self.0 == "no ticket keys" { None } else { TicketKey::new([1; 16], &[2; 32], &[3; 32]) }
+    }
+    fn opening_key(&self, _: &SslRef, _: &[u8]) -> Option<Opening> {
+        self.reach("opening_key");
+        None
     }
     fn ticket_key_used(&self, _: &SslRef, _: TicketUse) {
         self.reach("ticket_key_used");
@@ -222,7 +225,7 @@ fn given(version: i32) -> (SslCtx, Session) {
 #[test]
 fn ticket_keys() {
     for version in [TLS12, TLS13] {
-        for name in ["ticket_keys", "ticket_key_used", "no ticket keys"] {
+        for name in ["sealing_key", "ticket_key_used", "no ticket keys"] {
             let (server, faulty) = faulty(name, version, true);
             assert!(callback::answer_ticket_keys(&server));
             let ((_, here), pair) = meet(&server, &client(), None);

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
 
 use super::make::*;
 use super::pipe::{Pair, read};
@@ -9,9 +9,9 @@ use crate::ossl::callback::{
     TicketVerdict, Wanted,
 };
 use crate::ossl::ctx::{SessionCacheMode, SslCtx, SslCtxRef, options};
-use crate::ossl::session::{Binding, BindingVerdict, Session, SessionRef};
+use crate::ossl::session::{Binding, BindingVerdict, Session, SessionRef, has_extended_master_secret};
 use crate::ossl::ssl::SslRef;
-use crate::ossl::ticket::TicketKeys;
+use crate::ossl::ticket::{Opening, TicketKey, TicketKeys};
 
 /// Binds sessions to a policy, and keeps those that can be looked up.
 #[derive(Default)]
@@ -57,9 +57,14 @@ impl ServerEvents for Keeper {
         let der = session.to_der().unwrap().to_vec();
         self.store.lock().unwrap().insert(session.id().to_vec(), der);
     }
-    fn session_get(&self, _: &SslRef, id: &[u8]) -> Option<Session> {
+    fn session_get(&self, _: &SslRef, hello: &ClientHello<'_>, id: &[u8]) -> Option<Session> {
         self.asked.fetch_add(1, Relaxed);
-        let session = Session::from_der(self.store.lock().unwrap().get(id)?)?;
+        let store = self.store.lock().unwrap();
+        let der = store.get(id)?;
+        let session = Session::from_der(der)?;
+        if !hello.could_resume(&session, id, has_extended_master_secret(der)) {
+            return None;
+        }
         assert_eq!((session.id(), session.id_context()), (id, &b"the default"[..]));
         self.fits(&session).then_some(session)
     }
@@ -311,7 +316,7 @@ fn the_internal_store_works_without_callbacks() {
 }
 
 /// Seals and opens tickets with keys of its own.
-struct Keyed(Arc<TicketKeys>, AtomicUsize, AtomicUsize);
+struct Keyed(TicketKeys, AtomicUsize, AtomicUsize);
 
 impl ServerEvents for Keyed {
     fn client_hello(&self, _: &SslRef, _: &ClientHello<'_>) -> HelloVerdict {
@@ -324,12 +329,14 @@ impl ServerEvents for Keyed {
         AlpnVerdict::NoAck
     }
     fn ticket_seal(&self, _: &SslRef, _: &SessionRef) {}
-    fn ticket_open(&self, ssl: &SslRef, _: &SessionRef, status: TicketStatus) -> TicketVerdict {
-        assert_eq!(status, if ssl.is_tls13() { TicketStatus::Renew } else { TicketStatus::Fresh });
-        if ssl.is_tls13() { TicketVerdict::UseAndRenew } else { TicketVerdict::Use }
+    fn ticket_open(&self, _: &SslRef, _: &SessionRef, status: TicketStatus) -> TicketVerdict {
+        if status == TicketStatus::Renew { TicketVerdict::UseAndRenew } else { TicketVerdict::Use }
     }
-    fn ticket_keys(&self, _: &SslRef) -> Option<Arc<TicketKeys>> {
-        Some(Arc::clone(&self.0))
+    fn sealing_key(&self, _: &SslRef) -> Option<TicketKey> {
+        self.0.sealing()
+    }
+    fn opening_key(&self, _: &SslRef, name: &[u8]) -> Option<Opening> {
+        self.0.opening(name)
     }
     fn ticket_key_used(&self, _: &SslRef, to: TicketUse) {
         let count = if to == TicketUse::Seal { &self.1 } else { &self.2 };
@@ -341,15 +348,16 @@ impl ServerEvents for Keyed {
 fn a_ticket_is_good_wherever_its_key_is() {
     for version in [TLS12, TLS13] {
         for secret in [&[3; 16][..], &[3; 32]] {
-            let keyed = |name: u8| {
+            let keyed = |names: &[u8]| {
                 let server = only(server(Kind::Ecdsa), version);
-                let keys = TicketKeys::new([name; 16], &[2; 16], secret).unwrap();
-                let keyed = Keyed(Arc::new(keys), AtomicUsize::new(0), AtomicUsize::new(0));
+                let key = |name| TicketKey::new([name; 16], secret, secret).unwrap();
+                let keys = TicketKeys::new(names.iter().copied().map(key).collect()).unwrap();
+                let keyed = Keyed(keys, AtomicUsize::new(0), AtomicUsize::new(0));
                 let keyed = answer(&server, keyed, Wanted::default());
                 assert!(callback::answer_ticket_keys(&server));
                 (server, keyed)
             };
-            let ((first, one), (second, two), (other, three)) = (keyed(1), keyed(1), keyed(9));
+            let ((first, one), (second, two), (other, three)) = (keyed(&[1]), keyed(&[1]), keyed(&[9]));
             let client = client();
             let (resumed, session) = connect(&first, &client, None);
             assert!(!resumed && session.has_ticket());
@@ -360,6 +368,12 @@ fn a_ticket_is_good_wherever_its_key_is() {
             assert_eq!(two.1.load(Relaxed), usize::from(version == TLS13), "a new ticket");
             assert!(!connect(&other, &client, Some(&session)).0, "{version:x} {}", secret.len());
             assert_eq!(three.2.load(Relaxed), 0);
+            // An old key opens, and the client gets a ticket by the new one.
+            let (newer, four) = keyed(&[9, 1]);
+            let (resumed, renewed) = connect(&newer, &client, Some(&session));
+            assert!(resumed, "{version:x} {}", secret.len());
+            assert_eq!((four.1.load(Relaxed), four.2.load(Relaxed)), (1, 1));
+            assert!(connect(&other, &client, Some(&renewed)).0, "{version:x} {}", secret.len());
         }
     }
 }
