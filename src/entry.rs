@@ -31,6 +31,6 @@ pub mod stapling;
 pub mod start;
 pub mod status;
 pub mod trust;
-mod vars;
+pub(crate) mod vars;
 pub mod vhost;
 pub mod wire;
