@@ -32,6 +32,6 @@ pub mod start;
 pub mod status;
 pub mod tickets;
 pub mod trust;
-mod vars;
+pub(crate) mod vars;
 pub mod vhost;
 pub mod wire;

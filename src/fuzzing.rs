@@ -27,7 +27,7 @@ pub use handshake::handshake;
 pub use hello::{alpn_offer, server_name};
 pub use ocsp::{ocsp_http, ocsp_response};
 pub use session::{session_binding, session_der};
-pub use variables::variable_name;
+pub use variables::{expression_value, variable_name};
 
 /// The error queue must be empty behind `place`: `SSL_get_error` takes what is
 /// left in it for the reason why the next call on any connection has stopped.

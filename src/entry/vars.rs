@@ -1,6 +1,6 @@
 //! Variables: for scripts, logs, rewrite rules, expressions and other modules.
 
-mod certificate;
+pub(crate) mod certificate;
 mod environment;
 mod request;
 mod value;

@@ -109,6 +109,7 @@ targets! {
     credentials: 200;
     directive_words: 1_000;
     distinguished_name: 1_000;
+    expression_value: 500;
     extension_list: 500;
     handshake: 300;
     ocsp_http: 2_000;

@@ -1,9 +1,14 @@
-//! Names of variables, which scripts and configurations choose.
+//! Names of variables, which scripts and configurations choose, and their values, which peers do.
 
+use super::nothing_queued;
+use crate::entry::vars::certificate;
+use crate::ossl::error;
+use crate::vars::escape::log_item;
 use crate::vars::name::{
     self, ATTRIBUTES, AltName, CertificateVariable, ConnectionVariable, IndependentVariable, Party,
     RequestVariable, Side, Variable,
 };
+use openssl::x509::X509;
 
 /// A name: the variable it stands for has a canonical name, which stands for the same variable and begins
 /// with the same words; the names of `%{...}c` are not among them.
@@ -56,4 +61,41 @@ fn suffix(variable: CertificateVariable) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// A length, the end of a name of that length behind `SSL_CLIENT_`, and a certificate: what expressions, headers and
+/// programs get for it is one line of text without control characters, and the same each time; a certificate as a whole
+/// is PEM or base64. Good if there is a value.
+pub fn expression_value(data: &[u8]) -> bool {
+    let Some((length, rest)) = data.split_first() else { return false };
+    let Some((end, der)) = rest.split_at_checked(usize::from(*length)) else { return false };
+    let name = [b"SSL_CLIENT_", end].concat();
+    let Some(Variable::Connection(ConnectionVariable::Certificate(Side::Client, variable))) =
+        name::parse(&name)
+    else {
+        return false;
+    };
+    error::clear();
+    let certificate = X509::from_der(der);
+    error::clear();
+    let Ok(certificate) = certificate else { return false };
+    let mut found = false;
+    for legacy in [false, true] {
+        let value = certificate::of(&certificate, variable, legacy);
+        nothing_queued("the value of a variable");
+        let Some(value) = value else { continue };
+        found |= !value.is_empty();
+        let is_plain = |byte: &u8| *byte >= 0x20 && *byte != 0x7f;
+        match variable {
+            CertificateVariable::Pem => assert_eq!(X509::from_pem(&value).expect("PEM"), certificate),
+            CertificateVariable::Base64 => assert!(value.iter().all(u8::is_ascii_graphic)),
+            _ => assert!(value.iter().all(is_plain), "{}", value.escape_ascii()),
+        }
+        assert!(log_item(&value).bytes().all(|byte| (0x20..0x7f).contains(&byte)));
+        if variable != CertificateVariable::DaysLeft {
+            assert_eq!(certificate::of(&certificate, variable, legacy), Some(value));
+        }
+    }
+    nothing_queued("the certificate");
+    found
 }

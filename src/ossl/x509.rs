@@ -83,10 +83,13 @@ pub fn serial(certificate: &X509Ref) -> String {
     }
 }
 
-/// Serial number and issuer as the value of a CertificateExactAssertion (RFC 4523, appendix A.1).
+/// Serial number and issuer as the value of a CertificateExactAssertion (RFC 4523, appendix A.1). `None` for a serial
+/// number of more than 1,024 bytes, which takes long to write in decimal: RFC 5280 allows 20.
 #[must_use]
 pub fn exact_assertion(certificate: &X509Ref) -> Option<Vec<u8>> {
-    let number = certificate.serial_number().to_bn().and_then(|number| number.to_dec_str()).ok()?;
+    const LONGEST: i32 = 1_024;
+    let number = certificate.serial_number().to_bn().ok().filter(|number| number.num_bytes() <= LONGEST)?;
+    let number = number.to_dec_str().ok()?;
     let issuer = print_name(certificate.issuer_name(), RFC2253 | ESC_MSB);
     let start = format!("{{ serialNumber {number}, issuer rdnSequence:\"");
     Some([start.as_bytes(), &issuer, b"\" }"].concat())
@@ -505,6 +508,17 @@ mod tests {
         ] {
             assert_eq!(serial(&certificate(hex, negative)), text);
         }
+    }
+
+    #[test]
+    fn decimal_numbers_have_an_end() {
+        for (bytes, shown) in [(20, true), (1_024, true), (1_025, false), (60_000, false)] {
+            let certificate = certificate(&"7f".repeat(bytes), false);
+            let assertion = exact_assertion(&certificate);
+            assert_eq!(assertion.is_some(), shown, "{bytes}");
+            assert_eq!(serial(&certificate).len(), 2 * bytes);
+        }
+        assert!(error::drain().is_empty());
     }
 
     #[test]
