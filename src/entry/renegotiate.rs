@@ -16,6 +16,7 @@ use crate::httpd::hook::answer;
 use crate::httpd::log::{LogTarget, log};
 use crate::httpd::request::TextField;
 use crate::httpd::{Level, Request};
+use crate::metrics::{self, Counter};
 use crate::ossl::ctx::{Verify, options};
 use crate::ossl::ssl::{Ssl, Stopped};
 use crate::policy::renegotiate::{Asked, Ciphers, Facts, Reason, Step, decide, stricter};
@@ -453,10 +454,12 @@ impl Task<'_> {
         });
         match sent.and_then(|()| client::outcome(state, self.ssl).ok_or(Failure::Unknown)) {
             Ok(client) => {
+                metrics::count(Counter::LaterDone);
                 state.shared.establish(Established::again(&state.shared, self.ssl, &state.vhost(), client));
                 Ok(())
             }
             Err(failure) => {
+                metrics::count(Counter::LaterFailed);
                 self.say_failed(failure);
                 state.conn().close_after_request();
                 handshake::abort(state);

@@ -21,6 +21,8 @@ pub enum Counter {
     FailedClient,
     FailedAlert,
     FailedOther,
+    LaterDone,
+    LaterFailed,
     PlainHttp,
     ClientVerified,
     ClientAbsent,
@@ -105,6 +107,12 @@ const ROWS: &[Row] = &[
             (Counter::FailedAlert, &["alert"]),
             (Counter::FailedOther, &["other"]),
         ],
+    },
+    Row {
+        name: "later_handshakes",
+        help: "Renegotiations and post-handshake authentications for a directory",
+        labels: &["outcome"],
+        counters: &[(Counter::LaterDone, &["done"]), (Counter::LaterFailed, &["failed"])],
     },
     Row {
         name: "plain_http",

@@ -34,6 +34,10 @@ SSLSessionCache shmcb
     ServerName localhost
     SSLEngine on
     \@ECDSA@
+    SSLCACertificateFile ${\ $pki->file('ca') }
+    <Location /again>
+        SSLVerifyClient require
+    </Location>
     <Location /never>
         SSLRequire 1 == 2
     </Location>
@@ -199,6 +203,13 @@ moves('SSLRequireSSL', sub { is Curl::status("$plain/tls/x"), 403, 'refused' }, 
 my $other = client(1)->handshake;
 $other->get('/1.bin');
 moves('nothing', sub { is $other->get('/1.bin')->{status}, 200, 'requests that are served' for 1 .. 3 });
+
+my $local = 'https://localhost:' . $httpd->port(1);
+# This client wants no tickets.
+my @tls12 = qw(--http1.1 --tls-max 1.2);
+moves('a renegotiation', sub { is Curl::status("$local/again/x", @tls12, map { ("--$_->[0]", $_->[1]) } ['cert', $good[1]], ['key', $good[3]]), 404, 'is let in' },
+    full('1.2'), cache('stored'), 'later_handshakes_total{outcome="done"}' => 1);
+moves('one that fails', sub { ok !eval { Curl::status("$local/again/x", @tls12, "--no-show-error") == 200 }, 'is not let in' }, full('1.2'), cache('stored'), 'later_handshakes_total{outcome="failed"}' => 1);
 
 # --- Restarts ---------------------------------------------------------------------------------------------------------
 my $before = figures();
