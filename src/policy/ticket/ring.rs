@@ -284,8 +284,8 @@ fn pack(bytes: &[u8], words: &mut [u64]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tree::tests::toy;
     use super::*;
+    use crate::policy::ticket::tree::tests::toy;
 
     const ALONE: Plan = Plan { lifetime: 100, hold: 250, secret: 0 };
     const SHARED: Plan = Plan { secret: 1, ..ALONE };
