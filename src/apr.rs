@@ -6,7 +6,6 @@ pub mod brigade;
 pub mod pool;
 pub mod shared_memory;
 pub mod shared_page;
-pub mod shm;
 pub mod status;
 pub mod table;
 pub mod time;

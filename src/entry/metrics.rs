@@ -2,7 +2,7 @@
 //! `SetHandler ssl-metrics`. The page of mod_status shows them, too.
 
 use super::vhost::Vhost;
-use super::{closed, tickets};
+use super::{closed, stapling, tickets};
 use crate::apr::pool::c_string;
 use crate::apr::shared_memory::{self, Shareable};
 use crate::httpd::hook::answer;
@@ -22,7 +22,7 @@ type Section = fn(Server<'_>) -> Vec<Family>;
 
 /// All who have figures, in the order in which they are shown. Whoever counts needs no more than a
 /// [`Counter`](metrics::Counter); what is known otherwise comes in a section of its own.
-const SECTIONS: [Section; 3] = [counters, certificates, tickets];
+const SECTIONS: [Section; 4] = [counters, certificates, tickets, stapling::report::families];
 
 // SAFETY: a table consists of atomics, which are zero when their bytes are.
 unsafe impl Shareable for Table {}

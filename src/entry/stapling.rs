@@ -4,12 +4,12 @@
 
 pub mod cache;
 mod fetch;
+pub mod report;
 pub mod staple;
 
 use super::connection::ConnState;
 use super::offered;
-use super::vhost::Vhost;
-use crate::apr::shm::SharedWords;
+use crate::apr::shared_memory::SharedWords;
 use crate::apr::{Pool, Status};
 use crate::httpd::hook::answer;
 use crate::httpd::log::log;
@@ -18,7 +18,7 @@ use crate::httpd::socache::SharedCache;
 use crate::httpd::{Server, helper, providers};
 use crate::io::board::Record;
 use crate::ossl::ssl::SslRef;
-use crate::policy::stapling::{Kind, State};
+use crate::policy::stapling::State;
 use crate::sys;
 use cache::StapleStore;
 use fetch::Work;
@@ -175,61 +175,6 @@ entry_point! {
             start_helper(pool, main);
         }
         answer::OK
-    }
-}
-
-/// The response for a certificate, for reports.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
-    /// `server:port:index` of the first server that has the certificate.
-    pub name: String,
-    /// The responder or the file.
-    pub origin: String,
-    /// What there is, and until when (seconds since 1970).
-    pub kind: Kind,
-    /// When it ends, if it says so.
-    pub until: Option<u64>,
-    /// When it is renewed; unknown for a file.
-    pub renew_at: Option<u64>,
-    /// When it came.
-    pub got_at: Option<u64>,
-    /// How often its renewal has failed since.
-    pub failures: u64,
-}
-
-/// The responses of all certificates that are stapled by this module, each once.
-#[must_use]
-pub fn reports(main: Server<'_>) -> Vec<Report> {
-    let mut seen: Vec<Key> = Vec::new();
-    let mut reports = Vec::new();
-    for vhost in main.iter().filter_map(Vhost::of) {
-        let sources = vhost.tls.iter().flat_map(|tls| &tls.staples.sources);
-        for (_, source) in sources {
-            let Source::Own(staple) = source else { continue };
-            if let Err(place) = seen.binary_search(&staple.key) {
-                seen.insert(place, staple.key);
-                reports.push(report(staple));
-            }
-        }
-    }
-    reports
-}
-
-fn report(staple: &Staple) -> Report {
-    let now = now();
-    let state = State::from_numbers(&staple.record().numbers);
-    let known = |time: u64| Some(time).filter(|time| *time != 0 && *time != u64::MAX);
-    Report {
-        name: staple.name.clone(),
-        origin: match &staple.origin {
-            Origin::Responder { url, .. } => format!("http://{}{}", url.authority(), url.target),
-            Origin::File(path) => path.display().to_string(),
-        },
-        kind: if state.is_stapled(now) { state.kind } else { Kind::Nothing },
-        until: known(state.until),
-        renew_at: known(state.renew_at),
-        got_at: known(state.got_at),
-        failures: state.failures,
     }
 }
 

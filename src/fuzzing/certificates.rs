@@ -61,7 +61,7 @@ fn key() -> &'static PKey<Private> {
 }
 
 /// A certificate with this extension.
-fn with_extension(kind: &str, contents: &[u8]) -> Option<X509> {
+pub(super) fn with_extension(kind: &str, contents: &[u8]) -> Option<X509> {
     error::clear();
     let contents = Asn1OctetString::new_from_bytes(contents).ok()?;
     let kind = Asn1Object::from_str(kind).ok()?;

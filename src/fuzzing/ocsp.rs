@@ -1,9 +1,11 @@
 //! What comes back from an OCSP responder.
 
+use super::certificates::with_extension;
 use super::nothing_queued;
 use crate::io::ocsp_http::{BODY_BYTES, HEADER_BYTES, HEADER_LINES, HttpError, Response};
 use crate::ossl::error;
 use crate::ossl::ocsp::{self, Query, Rules, Unusable};
+use crate::ossl::staple;
 use openssl::x509::X509;
 use openssl::x509::store::{X509Store, X509StoreBuilder};
 use std::sync::OnceLock;
@@ -77,4 +79,25 @@ pub fn ocsp_response(data: &[u8]) -> bool {
     error::clear();
     nothing_queued("ocsp::check");
     believed.is_ok()
+}
+
+/// A file of `SSLStaplingFile`, in DER or PEM, and the same bytes as a TLS feature extension. Good if the file holds a
+/// response about the certificate; whatever is believed is about it.
+pub fn staple_file(data: &[u8]) -> bool {
+    let required =
+        with_extension("1.3.6.1.5.5.7.1.24", data).is_some_and(|found| staple::is_required(&found));
+    nothing_queued("is_required");
+    assert!(!required || data.len() >= 5);
+    let Some(der) = staple::response_der(data) else { return false };
+    nothing_queued("response_der");
+    assert!(der.len() <= data.len());
+    let (certificate, query, store) = parties();
+    let about = ocsp::is_about(query, &der);
+    nothing_queued("is_about");
+    let (trusted, skew, max_age) = (&[][..], 300, None);
+    let rules = Rules { verify: true, trusted, store, issuer: certificate, skew, max_age };
+    let believed = ocsp::check(query, &der, &rules).is_ok();
+    error::clear();
+    assert!(about || !believed);
+    about
 }

@@ -120,6 +120,7 @@ targets! {
     server_name: 2_000;
     session_binding: 2_000;
     session_der: 1_000;
+    staple_file: 500;
     token_identifier: 2_000;
     variable_name: 4_000;
 }

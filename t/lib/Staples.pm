@@ -40,10 +40,10 @@ sub certificate {
 
 # Writes a response about a certificate.
 sub response {
-    my ($self, $file, $out, $status, $signer, $option) = @_;
+    my ($self, $file, $out, $status, $signer, %option) = @_;
     my $responder = $self->{responder};
     $responder->openssl("ocsp -no_nonce -issuer ca.pem -cert $file.pem -reqout $file.question");
-    $responder->write_file($out, $responder->sign("$file.question", $status // 'good', $signer // 'ca', lines => $option // ''));
+    $responder->write_file($out, $responder->sign("$file.question", $status // 'good', $signer // 'ca', %option));
     return $self->folder . "/$out";
 }
 

@@ -87,6 +87,13 @@ for my $row (
     is_deeply [Mock::calls($httpd->error_log, qr/ prime /)], [], 'no issuer: no priming';
 }
 
+# What others have is left to them, also with SSLUseStapling; and nobody else is asked.
+{
+    my $httpd = TestHttpd->start(Mock::load() . "SSLStaplingCache shmcb\nSSLUseStapling on\nSSLStaplingForceURL http://127.0.0.1:1/\n" . vhost("\@RSA@\nMock core prime $response{'localhost-rsa'}"));
+    is stapled($httpd), 'good', 'with SSLUseStapling on';
+    unlike $httpd->error_log, qr/AH0194[01]|AH02604|querying/, '... no responder is asked';
+}
+
 # Each certificate by itself, and each vhost: the one that SNI names counts.
 {
     my $two   = "\@RSA@\nSSLCertificateFile $C/alpha.pem\nSSLCertificateKeyFile $C/alpha.key";

@@ -3,6 +3,7 @@ use strict;
 use warnings FATAL => 'all';
 use Test::More;
 use lib 'lib', 't/lib';
+use Curl ();
 use Staples ();
 use TestHttpd ();
 
@@ -88,15 +89,25 @@ for my $how (qw(silent huge endless dribble)) {
 {
     my $now   = $pki->certificate('now', path => 'switch');
     my $fast  = "SSLStaplingStandardCacheTimeout 1\nSSLStaplingErrorCacheTimeout 1\n";
-    my $httpd = TestHttpd->new("$CACHE$fast" . Staples::vhost($now));
+    my $pages = "<Location /metrics>\nSetHandler ssl-metrics\n</Location>\n<Location /status>\nSetHandler server-status\n</Location>\n<VirtualHost *:\@PORT2\@>\n</VirtualHost>\n";
+    my $httpd = TestHttpd->new("$CACHE$fast$pages" . Staples::vhost($now));
+    my $page  = sub { my ($path) = @_; return Curl::get('http://localhost:' . $httpd->port(2) . $path)->{body} };
     $ours->turn('refused');
     is $httpd->try_start, 'runs', 'a responder that fails at first';
     is Staples::wait_stapled($httpd, 'error trylater'), 'error trylater', '... "try later"';
+    like $page->('/metrics'), qr/^mod_ssl_staples\{response="error"\} 1$/m, '... in the figures';
     $ours->turn('good');
     is Staples::wait_stapled($httpd, 'good'), 'good', '... and is asked again: good';
     my $count = $ours->count('switch');
     $httpd->wait_for(sub { $ours->count('switch') > $count + 1 }, 'renewals');
     is Staples::stapled($httpd), 'good', 'it is renewed while it is good';
+    my $figures = $page->('/metrics');
+    like $figures, qr/^mod_ssl_staples\{response="$_"\} ${\ ($_ eq 'good' ? 1 : 0) }$/m, "... figures: $_" for qw(good revoked unknown error none);
+    like $figures, qr/^mod_ssl_staples_failing 0$/m, '... nobody fails';
+    my ($end) = $figures =~ /^mod_ssl_first_staple_end_timestamp_seconds (\d+)$/m;
+    # Responses of the test hold for a day.
+    ok $end && $end > time + 80_000 && $end <= time + 86_400, '... and when it ends' or diag $figures;
+    like $page->('/status?auto'), qr/^TLSModuleStaplesGood: 1$/m, '... on the page of mod_status, too';
     for my $failure (qw(refused closed garbage later other usurper unknown)) {
         $ours->turn($failure);
         $count = $ours->count('switch');
@@ -104,6 +115,7 @@ for my $how (qw(silent huge endless dribble)) {
         is Staples::stapled($httpd), 'good', "$failure: the last good response is stapled";
     }
     $httpd->wait_log(qr/AH01941: .*; the last response is stapled until it ends/);
+    like $page->('/metrics'), qr/^mod_ssl_staples_failing 1$/m, 'the figures say that somebody fails';
     $ours->turn('revoked');
     is Staples::wait_stapled($httpd, 'revoked'), 'revoked', 'revoked comes before a good one';
     $ours->turn('good');
@@ -119,6 +131,21 @@ for my $how (qw(silent huge endless dribble)) {
     $count = $ours->count('switch');
     $httpd->wait_for(sub { $ours->count('switch') > $count + 1 }, 'renewals');
     is Staples::stapled($httpd), 'good', '... which goes on';
+}
+
+# --- Without the parent ----------------------------------------------------------------------------------------------
+
+{
+    my $httpd = TestHttpd->start($CACHE . Staples::vhost($lines));
+    is Staples::wait_stapled($httpd, 'good'), 'good', 'a server whose parent is killed';
+    my ($helper) = reverse fetchers($httpd);
+    kill KILL => $httpd->{pid};
+    $httpd->wait_for(sub { !$httpd->is_running }, 'the end of the parent');
+    $httpd->wait_for(sub { !kill 0 => $helper }, 'the end of the process');
+    pass 'the process ends as well';
+    # The children do not notice.
+    my ($group) = $httpd->error_log =~ /\[pid (\d+)/;
+    kill KILL => -$group;
 }
 
 # --- Over a stop and a start -----------------------------------------------------------------------------------------

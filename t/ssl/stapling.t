@@ -1,6 +1,7 @@
 # Stapling of the module's own: SSLUseStapling and what an OCSP responder says.
 use strict;
 use warnings FATAL => 'all';
+use IO::Socket::IP ();
 use Test::More;
 use lib 'lib', 't/lib';
 use Staples ();
@@ -14,7 +15,7 @@ my $CACHE = "SSLStaplingCache shmcb:\@ROOT@/staples(65536)\n";
 # --- What is stapled, for each answer and both settings of the two directives for errors ------------------------------
 
 my %lines = map { $_ => $pki->certificate("of-$_", path => $_) }
-    qw(good revoked unknown later garbage refused closed empty old delegate usurper stranger bare chunked open short moved);
+    qw(good revoked unknown later garbage refused closed empty old delegate usurper stranger bare chunked open short moved future stale endless2);
 # Their responders answer about another certificate, or nothing that could be asked.
 $lines{other}  = $pki->certificate('of-other',  path => 'other');
 $lines{https}  = $pki->certificate('of-https',  url  => 'https://127.0.0.1:1/');
@@ -45,6 +46,11 @@ for my $row (
     # The C module does not look at signatures.
     ['usurper',  'error trylater',  'none',            'none',    qr/ssl:error.*AH01941: .*AH01925: failed to verify the OCSP response/, 'ours'],
     ['stranger', 'error trylater',  'none',            'none',    qr/AH01941: .*AH01925: /, 'ours'],
+    # As they are.
+    ['future',   'good',            'good',            'none',    qr/AH01943: /],
+    ['stale',    'good',            'good',            'none',    qr/AH01943: /],
+    # It does not say until when.
+    ['endless2', 'good',            'good',            'good',    qr/AH01956: /],
     ['other',    'good',            'good',            'none',    qr/AH01943: /],
     ['https',    'none',            'none',            'none',    qr/ssl:error.*AH01940: /, 'ours'],
     ['none',     'none',            'none',            'none',    qr/AH02218: ssl_stapling_init_cert: no OCSP URI in certificate and no SSLStaplingForceURL set/],
@@ -81,6 +87,15 @@ for my $row (
     $httpd = TestHttpd->start("${CACHE}SSLUseStapling on\nSSLOCSPProxyURL $proxy\nSSLStaplingForceURL http://responder.invalid/good\n" . Staples::vhost($lines{none}));
     is Staples::wait_stapled($httpd, 'good'), 'good', 'by way of a proxy';
     like TestHttpd::slurp($pki->folder . '/head-good'), qr{^POST http://responder\.invalid(?::80)?/good HTTP/1\.0\r\n}, '... which gets the whole URL';
+}
+
+# A responder with an IPv6 address.
+SKIP: {
+    my $listener = IO::Socket::IP->new(Listen => 64, LocalHost => '::1') or skip 'no IPv6 here', 1;
+    $ours->serve_at($listener);
+    my $url   = 'http://[::1]:' . $listener->sockport . '/good';
+    my $httpd = TestHttpd->start("${CACHE}SSLUseStapling on\nSSLStaplingForceURL $url\n" . Staples::vhost($lines{none}));
+    is Staples::wait_stapled($httpd, 'good'), 'good', 'a responder with an IPv6 address';
 }
 
 # A response that is too old when it comes.

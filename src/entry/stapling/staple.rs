@@ -1,6 +1,6 @@
 //! A certificate, who answers for it, and the response at hand.
 
-use crate::apr::shm::SharedWords;
+use crate::apr::shared_memory::SharedWords;
 use crate::config::http_url::HttpUrl;
 use crate::config::stapling::Terms;
 use crate::httpd::server::ServerSlot;
