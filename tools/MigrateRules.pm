@@ -6,7 +6,7 @@ use warnings;
 
 # --- Names ----------------------------------------------------------------------------------------------------------
 
-# The directives of mod_ssl 2.4, and those of its development line that are handled below.
+# The directives of mod_ssl 2.4, those of its development line that are handled below, and SSLStaplingFile.
 my %known = map { lc, $_ } (
     qw(SSLCACertificateFile SSLCACertificatePath SSLCADNRequestFile SSLCADNRequestPath SSLCARevocationCheck
       SSLCARevocationFile SSLCARevocationPath SSLCertificateChainFile SSLCertificateFile SSLCertificateKeyFile
@@ -20,7 +20,7 @@ my %known = map { lc, $_ } (
     (map { "SSLProxy$_" } qw(CACertificateFile CACertificatePath CARevocationCheck CARevocationFile CARevocationPath
           CheckPeerCN CheckPeerExpire CheckPeerName CipherSuite Engine MachineCertificateChainFile
           MachineCertificateFile MachineCertificatePath Protocol Verify VerifyDepth)),
-    (map { "SSLStapling$_" } qw(Cache ErrorCacheTimeout FakeTryLater ForceURL ResponderTimeout ResponseMaxAge
+    (map { "SSLStapling$_" } qw(Cache ErrorCacheTimeout FakeTryLater File ForceURL ResponderTimeout ResponseMaxAge
           ResponseTimeSkew ReturnResponderErrors StandardCacheTimeout)),
 );
 
@@ -45,6 +45,7 @@ my %renamed = (
     GnuTLSOCSPCacheTimeout   => 'SSLStaplingStandardCacheTimeout',
     GnuTLSOCSPFailureTimeout => 'SSLStaplingErrorCacheTimeout',
     GnuTLSOCSPSocketTimeout  => 'SSLStaplingResponderTimeout',
+    GnuTLSOCSPResponseFile   => 'SSLStaplingFile',
 );
 
 # Old names without a counterpart: the reason, and what is to be decided if it matters.
@@ -80,7 +81,7 @@ my %gone = (
     GnuTLSSRPPasswdFile   => ['the file has another format', 'make a new one with openssl srp, for SSLSRPVerifierFile'],
     GnuTLSSRPPasswdConfFile => ['the parameters are in the file of SSLSRPVerifierFile'],
     GnuTLSProxyKeyFile    => ['the key belongs into the file of SSLProxyMachineCertificateFile', 'append this key to that file'],
-    (map { ("GnuTLSOCSP$_" => [$refreshed]) } qw(AutoRefresh CheckNonce FuzzTime ResponseFile)),
+    (map { ("GnuTLSOCSP$_" => [$refreshed]) } qw(AutoRefresh CheckNonce FuzzTime)),
 );
 
 # These must not stand in a virtual host.
