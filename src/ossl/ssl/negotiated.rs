@@ -62,6 +62,11 @@ impl SslRef {
     /// of TLS 1.2 has that of its session.
     #[must_use]
     pub fn group(&self) -> Option<String> {
+        // OpenSSL looks into the session before there is one: in the ClientHello, where modules ask for variables.
+        // SAFETY: a borrowed connection is alive; the session is not counted.
+        if unsafe { sys::SSL_get_session(self.as_ptr()) }.is_null() {
+            return None;
+        }
         let id = self.ctrl(ffi::SSL_CTRL_GET_NEGOTIATED_GROUP, 0, ptr::null_mut());
         let id = c_int::try_from(id).ok().filter(|id| *id > 0)?;
         // SAFETY: a borrowed connection is alive. So for all calls with `as_ptr` below.

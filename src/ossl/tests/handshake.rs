@@ -12,6 +12,7 @@ fn versions_and_kinds_of_keys() {
         for (version, name) in [(TLS12, "TLSv1.2"), (TLS13, "TLSv1.3")] {
             let pair = Pair::new(&client(), &only(server(kind), version));
             assert_eq!(pair.server.handshake_state(), HandshakeState::Before);
+            assert_eq!(pair.server.group(), None);
             pair.open();
             pair.talk();
             let what = format!("{kind:?} {name}");
