@@ -27,6 +27,7 @@ pub mod report;
 pub mod request;
 pub mod shared;
 pub mod shutdown;
+mod signals;
 pub mod stapling;
 pub mod start;
 pub mod status;

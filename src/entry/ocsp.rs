@@ -1,6 +1,7 @@
 //! Asks OCSP responders whether certificates of clients have been revoked.
 
 pub mod client;
+mod resolve;
 mod responders;
 mod shared;
 

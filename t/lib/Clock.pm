@@ -1,4 +1,4 @@
-# A clock that a test moves: servers that were started with it see the time of a file, by libfaketime.
+# A clock that a test moves: servers that were started with it see the time of a file, by t/modules/clock.c.
 #
 #   my $clock = Clock->new;
 #   my $httpd = $clock->start($config);       # as TestHttpd->start
@@ -12,10 +12,6 @@ use Carp qw(croak);
 use TestHttpd ();
 
 my $count = 0;
-
-sub library { my ($path) = glob '/usr/lib/*/faketime/libfaketimeMT.so.1 /usr/lib/faketime/libfaketimeMT.so.1'; return $path }
-
-sub missing { return library() ? '' : 'faketime' }
 
 sub new {
     my ($class) = @_;
@@ -39,7 +35,7 @@ sub now { my ($self) = @_; return time + $self->{offset} }
 
 sub start {
     my ($self, @arguments) = @_;
-    local @ENV{qw(LD_PRELOAD FAKETIME_TIMESTAMP_FILE FAKETIME_NO_CACHE FAKETIME_DONT_FAKE_MONOTONIC)} = (library(), $self->{file}, 1, 1);
+    local @ENV{qw(LD_PRELOAD TEST_CLOCK)} = (TestHttpd::root() . '/modules/clock.so', $self->{file});
     return TestHttpd->start(@arguments);
 }
 

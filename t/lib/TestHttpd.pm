@@ -120,8 +120,7 @@ sub free_port {
 my $count = 0;
 
 # Writes a ServerRoot for CONFIG. Options: base => 0 leaves out all but the modules, modules => text replaces those,
-# module => file of another mod_ssl, mpm, threads => ThreadsPerChild, log_level, clock => 1 for a clock that set_clock
-# changes.
+# module => file of another mod_ssl, mpm, threads => ThreadsPerChild, log_level.
 sub new {
     my ($class, $config, %option) = @_;
     my $self = bless {root => sprintf('%s/run/%d-%d', root(), $$, ++$count), ports => []}, $class;
@@ -232,10 +231,6 @@ sub try_start {
         open STDIN,  '<',  '/dev/null'                 or POSIX::_exit(99);
         open STDOUT, '>>', "$self->{root}/logs/output" or POSIX::_exit(99);
         open STDERR, '>&', \*STDOUT                    or POSIX::_exit(99);
-        if ($self->{option}{clock}) {
-            $ENV{TEST_CLOCK} = "$self->{root}/clock";
-            $ENV{LD_PRELOAD} = root() . '/modules/clock.so';
-        }
         exec httpd(), '-DFOREGROUND', '-f', $self->conf_file or POSIX::_exit(99);
     }
     $self->{pid} = $pid;
@@ -265,16 +260,6 @@ sub command {
     my $output = do { local $/; <$pipe> // '' };
     close $pipe;
     return ($? >> 8, $output);
-}
-
-# The server's time of day is that many seconds ahead from here on; for one with the option clock.
-sub set_clock {
-    my ($self, $seconds) = @_;
-    open my $file, '>', "$self->{root}/clock.new" or croak "clock: $!";
-    print {$file} "$seconds\n";
-    close $file or croak "clock: $!";
-    rename "$self->{root}/clock.new", "$self->{root}/clock" or croak "clock: $!";
-    return;
 }
 
 sub is_running {

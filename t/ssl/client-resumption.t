@@ -6,6 +6,7 @@ use Test::More;
 use lib 'lib', 't/lib';
 use POSIX qw(strftime);
 use ClientPki ();
+use Clock ();
 use TestHttpd ();
 use TlsClient ();
 
@@ -107,7 +108,8 @@ for my $case (
     ['no issuer, it expires',            "SSLVerifyClient optional_no_ca\n$ca",                             'passes', undef,      'alert 45'],
 ) {
     my ($what, $lines, $name, $first, $then) = @$case;
-    my $httpd = TestHttpd->start($base . hosts($lines), clock => 1);
+    my $clock = Clock->new;
+    my $httpd = $clock->start($base . hosts($lines));
     if (!defined $first) {
         # The versions say it differently, and the distribution's module forgets it.
         for my $way (@ways) {
@@ -115,17 +117,17 @@ for my $case (
             my $unvouched = $version eq '1.2' ? 'GENEROUS' : 'FAILED:unable to verify the first certificate';
             my ($got, $client) = outcome($httpd->port($port), $version, $client{$name});
             is $got, $unvouched, "$what, $kind: $name gets in";
-            $httpd->set_clock(3 * $hour);
+            $clock->move(3 * $hour);
             my ($again, $second) = outcome($httpd->port($port), $version, $client{$name}, session => copy(kept($client)));
             is $again, $ours ? $then // $unvouched : $version eq '1.2' ? 'SUCCESS' : $unvouched, '... later';
-            $httpd->set_clock(0);
+            $clock->move(0);
         }
         next;
     }
     my @sessions = sessions($httpd, $name, $first, $what);
-    $httpd->set_clock($hour);
+    $clock->move($hour);
     come_back($httpd, $name, \@sessions, $first, 1, "$what, after an hour");
-    $httpd->set_clock(3 * $hour);
+    $clock->move(3 * $hour);
     # The distribution's module does not look.
     come_back($httpd, $name, \@sessions, $ours ? $then : $first, 1, "$what, after three hours") if $first eq $then || $ours;
     come_back($httpd, $name, \@sessions, $first, 1, "$what, after three hours") if $first ne $then && !$ours;
@@ -138,9 +140,10 @@ for my $case (
 # A new list comes before the old one is due: a full handshake, and then sessions again.
 if ($ours) {
     my $place = $pki->write('changing.crl', TestHttpd::slurp($due));
-    my $httpd = TestHttpd->start($base . hosts("SSLVerifyClient require\n$ca\nSSLCARevocationCheck leaf\nSSLCARevocationFile $place"), clock => 1);
+    my $clock = Clock->new;
+    my $httpd = $clock->start($base . hosts("SSLVerifyClient require\n$ca\nSSLCARevocationCheck leaf\nSSLCARevocationFile $place"));
     my @sessions = sessions($httpd, 'good', 'SUCCESS', 'a list that is replaced');
-    $httpd->set_clock(3 * $hour);
+    $clock->move(3 * $hour);
     come_back($httpd, 'good', \@sessions, 'alert 46', 0, 'it is due');
     $pki->write('changing.crl', TestHttpd::slurp($later));
     $httpd->wait_for(sub { (outcome($httpd->port, '1.3', $client{good}))[0] eq 'SUCCESS' }, 'the new list');

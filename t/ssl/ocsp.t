@@ -105,6 +105,7 @@ my @own = (
     ['badurl',   'SSLOCSPEnable on',                         $unclear, qr{AH01919: failed to parse OCSP responder URI 'http://127.0.0.1:x/'},             'broken'],
     ['lenient2', 'SSLOCSPEnable on no_ocsp_for_cert_ok',     200,      qr{AH01920: cannot handle OCSP responder URI},                                     'strange'],
     ['dead',     "SSLOCSPEnable on\nSSLOCSPOverrideResponder on\nSSLOCSPDefaultResponder http://127.0.0.1:\@PORT3\@/", $unclear, qr/AH01974: could not connect to OCSP responder/, 'client'],
+    ['byname',   "SSLOCSPEnable on\nSSLOCSPOverrideResponder on\nSSLOCSPDefaultResponder http://localhost:${\ $responder->port }/good", 200, qr/certificate status: good/, 'client'],
     ['off',      'SSLOCSPEnable off',                        200,      undef,                                                                             'client'],
     ['generous', "SSLOCSPEnable on\nSSLVerifyClient optional_no_ca", $unclear, qr/AH02038: cannot perform OCSP validation for cert if issuer has not been verified/, 'stranger'],
 );

@@ -1,10 +1,11 @@
 //! A question to a responder, over a connection of its own.
 
+use super::resolve;
 use crate::config::http_url::HttpUrl;
 use crate::io::ocsp_http::{self, HttpError, Response};
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 use thiserror::Error;
 
@@ -79,8 +80,7 @@ impl Deadline {
 /// Where steps are told, for debugging.
 pub type Tell<'t> = &'t dyn Fn(fmt::Arguments<'_>);
 
-/// Sends a question and gives the body of the response. All of it together takes no longer than `timeout`,
-/// except for the search for an address, which the system's resolver limits.
+/// Sends a question and gives the body of the response. All of it together takes no longer than `timeout`.
 ///
 /// # Errors
 /// See [`Failure`].
@@ -110,9 +110,8 @@ pub fn post(
 
 fn connect(tell: Tell<'_>, route: &Route<'_>, deadline: Deadline) -> Result<TcpStream, Failure> {
     let (kind, hop) = (route.kind(), route.hop());
-    let found = (hop.host.as_str(), hop.port).to_socket_addrs();
-    let addresses: Vec<SocketAddr> =
-        found.map_err(|reason| Failure::Resolve { kind, host: hop.host.clone(), reason })?.collect();
+    let found = deadline.left().and_then(|left| resolve::addresses(&hop.host, hop.port, left));
+    let addresses = found.map_err(|reason| Failure::Resolve { kind, host: hop.host.clone(), reason })?;
     let mut last = ErrorKind::AddrNotAvailable.into();
     for (index, address) in addresses.iter().enumerate() {
         tell(format_args!("AH01973: connecting to {kind} '{}'", hop.authority()));

@@ -2,7 +2,6 @@
 
 mod answer;
 mod child;
-mod signals;
 mod terminal;
 
 use crate::config::pass_phrase::{self, Dialog, Secret};

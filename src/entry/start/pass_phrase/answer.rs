@@ -1,7 +1,7 @@
 //! Waiting for an answer, wherever it comes from.
 
-use super::signals::{self, Blocked};
 use crate::config::pass_phrase::{Answer, Ends, Secret};
+use crate::entry::signals::{self, Blocked};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 

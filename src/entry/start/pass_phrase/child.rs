@@ -1,8 +1,8 @@
 //! Programs that know pass phrases.
 
 use super::answer::{Pending, read_answer};
-use super::signals::without_sigpipe;
 use crate::config::pass_phrase::{Ends, Secret, split_command};
+use crate::entry::signals::without_sigpipe;
 use crate::httpd::Server;
 use crate::httpd::log::log;
 use std::ffi::OsString;

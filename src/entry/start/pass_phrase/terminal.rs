@@ -1,8 +1,8 @@
 //! The controlling terminal. What is asked appears on standard output; the answer is read without echo.
 
 use super::answer::{Pending, read_answer};
-use super::signals::without_sigpipe;
 use crate::config::pass_phrase::{Ends, Secret};
+use crate::entry::signals::without_sigpipe;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::mem::MaybeUninit;

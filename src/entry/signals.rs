@@ -7,7 +7,19 @@ pub struct Blocked(libc::sigset_t);
 
 /// Blocks signals for this thread.
 pub fn block(signals: &[i32]) -> Blocked {
-    let set = set_of(signals);
+    block_set(set_of(signals))
+}
+
+/// Blocks all signals for this thread, and so for those that it makes meanwhile.
+pub fn block_all() -> Blocked {
+    let mut set = MaybeUninit::<libc::sigset_t>::zeroed();
+    // SAFETY: fills in the set.
+    unsafe { libc::sigfillset(set.as_mut_ptr()) };
+    // SAFETY: the set was filled in just before.
+    block_set(unsafe { set.assume_init() })
+}
+
+fn block_set(set: libc::sigset_t) -> Blocked {
     let mut before = MaybeUninit::<libc::sigset_t>::zeroed();
     // SAFETY: both point to sets of this function; it fails only for a wrong first argument.
     unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, before.as_mut_ptr()) };
