@@ -130,17 +130,16 @@ fn write(page: &SharedPage<WORDS>, seen: u64, ring: &Ring) -> bool {
     page.replace(seen, &words)
 }
 
-/// Goes with the clock; says whether this process has replaced keys. Cheap if there is nothing to do.
-pub fn follow() -> bool {
-    let now = seconds_now();
-    let Some(page) = PAGE.get() else { return false };
-    current(page).is_some_and(|keys| keys.is_due(now)) && replace(page, now)
+/// Goes with the clock. Cheap if there is nothing to do.
+pub fn follow() {
+    let _ = keys(seconds_now());
 }
 
-fn replace(page: &SharedPage<WORDS>, now: i64) -> bool {
-    let (seen, Some(before)) = read(page) else { return false };
+/// Puts the keys there that are due, unless somebody else is faster.
+fn replace(page: &SharedPage<WORDS>, now: i64) {
+    let (seen, Some(before)) = read(page) else { return };
     if !before.keys().is_due(now) {
-        return false;
+        return;
     }
     let next = if before.keys().is_behind(now) {
         chance().and_then(|root| Ring::start(&root, before.plan(), now, &hkdf::expand))
@@ -148,7 +147,9 @@ fn replace(page: &SharedPage<WORDS>, now: i64) -> bool {
         before.follow(now, &hkdf::expand)
     };
     // If somebody else was faster, or the library fails, the keys that there are will do.
-    next.is_some_and(|next| write(page, seen, &next))
+    if let Some(next) = next {
+        write(page, seen, &next);
+    }
 }
 
 fn current(page: &SharedPage<WORDS>) -> Option<Keys> {
@@ -157,10 +158,15 @@ fn current(page: &SharedPage<WORDS>) -> Option<Keys> {
     Keys::read(&words)
 }
 
-/// The keys as they are now.
-fn keys() -> Option<Keys> {
-    follow();
-    current(PAGE.get()?)
+/// The keys as they should be now.
+fn keys(now: i64) -> Option<Keys> {
+    let page = PAGE.get()?;
+    let keys = current(page)?;
+    if !keys.is_due(now) {
+        return Some(keys);
+    }
+    replace(page, now);
+    current(page)
 }
 
 fn ticket_key(parts: KeyParts<'_>) -> Option<TicketKey> {
@@ -170,21 +176,23 @@ fn ticket_key(parts: KeyParts<'_>) -> Option<TicketKey> {
 /// The key for a new ticket.
 #[must_use]
 pub fn sealing() -> Option<TicketKey> {
-    ticket_key(keys()?.sealing()?)
+    ticket_key(keys(seconds_now())?.sealing()?)
 }
 
 /// The key of this name.
 #[must_use]
 pub fn opening(name: &[u8]) -> Option<Opening> {
-    let keys = keys()?;
-    let (parts, is_old) = keys.opening(name, seconds_now())?;
+    let now = seconds_now();
+    let keys = keys(now)?;
+    let (parts, is_old) = keys.opening(name, now)?;
     Some(Opening { key: ticket_key(parts)?, is_old })
 }
 
 /// Number of the epoch, age of the key that seals, number of keys honoured. `None` before the first start.
 #[must_use]
 pub fn status() -> Option<Status> {
-    Some(keys()?.status(seconds_now()))
+    let now = seconds_now();
+    Some(keys(now)?.status(now))
 }
 
 #[cfg(test)]
@@ -194,7 +202,8 @@ mod tests {
     /// The page is the process's, so there is one test.
     #[test]
     fn keys_outlive_a_configuration_but_not_their_secret() {
-        assert!(status().is_none() && sealing().is_none() && !follow());
+        assert!(status().is_none() && sealing().is_none());
+        follow();
         prepare(&Origin::Chance, 43_200, 300).unwrap();
         let first = sealing().unwrap();
         prepare(&Origin::Chance, 43_200, 3_000).unwrap();

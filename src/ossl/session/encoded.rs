@@ -7,19 +7,19 @@ const SEQUENCE: u8 = 0x30;
 const EXTENDED_MASTER_SECRET: u8 = 1;
 
 /// Whether the session was made with the extended master secret (RFC 7627). A client that does not offer that
-/// cannot have such a session: OpenSSL ends the handshake when it is resumed. `false` for what is no session.
+/// cannot have such a session: OpenSSL ends the handshake when it is resumed. `true` for what cannot be read.
 #[must_use]
 pub fn has_extended_master_secret(der: &[u8]) -> bool {
-    flags(der).is_some_and(|flags| flags & EXTENDED_MASTER_SECRET != 0)
+    flags(der).is_none_or(|flags| flags & EXTENDED_MASTER_SECRET != 0)
 }
 
-/// The last byte of the flags.
+/// The last byte of the flags, 0 without any.
 fn flags(der: &[u8]) -> Option<u8> {
     let (tag, mut fields, _) = element(der)?;
     if tag != SEQUENCE {
         return None;
     }
-    loop {
+    while !fields.is_empty() {
         let (tag, contents, rest) = element(fields)?;
         if tag == FLAGS {
             return match element(contents)? {
@@ -29,6 +29,7 @@ fn flags(der: &[u8]) -> Option<u8> {
         }
         fields = rest;
     }
+    Some(0)
 }
 
 /// The tag and the contents of the first element, and what follows it. Tags of more than one byte are not in use.
@@ -56,13 +57,15 @@ mod tests {
             (&b"\x30\x0a\x02\x01\x01\xad\x05\x02\x03\x00\x00\x01"[..], true),
             (b"\x30\x0a\x02\x01\x01\xad\x05\x02\x03\x00\x00\x02", false),
             (b"\x30\x81\x08\x02\x01\x01\xad\x03\x02\x01\x03", true),
-            (b"\x30\x08\x02\x01\x01\xad\x03\x04\x01\x01", false),
+            (b"\x30\x08\x02\x01\x01\xad\x03\x04\x01\x02", true),
             (b"\x30\x03\x02\x01\x01", false),
-            (b"\x30\x03\x02\x09\x01", false),
-            (b"\x31\x05\xad\x03\x02\x01\x01", false),
-            (b"\x30\x05\xad\x03\x02\x84\x01", false),
-            (b"\x30", false),
-            (b"", false),
+            (b"\x30\x00", false),
+            (b"\x30\x03\x02\x09\x01", true),
+            (b"\x30\x80\x02\x01\x01\x00\x00", true),
+            (b"\x31\x05\xad\x03\x02\x01\x02", true),
+            (b"\x30\x05\xad\x03\x02\x84\x01", true),
+            (b"\x30", true),
+            (b"", true),
         ] {
             assert_eq!(has_extended_master_secret(der), wanted, "{der:x?}");
         }

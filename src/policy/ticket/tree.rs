@@ -100,11 +100,11 @@ pub(super) mod tests {
     /// One-way enough to see which secret came from which.
     pub fn toy(secret: &[u8], label: &[u8], into: &mut [u8]) -> bool {
         let mut state = 0xcbf2_9ce4_8422_2325_u64;
-        for round in 0..into.len() {
-            for byte in secret.iter().chain(label).chain(&[round as u8]) {
+        for (place, round) in into.iter_mut().zip(0_u8..) {
+            for byte in secret.iter().chain(label).chain(&[round]) {
                 state = (state ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
             }
-            into[round] = (state >> 32) as u8;
+            *place = (state >> 32) as u8;
         }
         true
     }
