@@ -289,7 +289,11 @@ impl Task<'_> {
     /// other data.
     fn hold_body(&self, failed: &str) -> Result<(), c_int> {
         let request = self.request;
-        if !request.announces_body() || request.expects_continue() || request.is_subrequest() {
+        // Without RFC 5746 the peer of the second handshake may be another one, whose data must not become a part of
+        // this request (CVE-2009-3555).
+        let comes_later =
+            request.expects_continue() && (self.ssl.is_tls13() || self.ssl.secure_renegotiation());
+        if !request.announces_body() || comes_later || request.is_subrequest() {
             return Ok(());
         }
         body::hold(request, self.limit()).inspect_err(|_| {

@@ -1,7 +1,8 @@
 # What mod_ssl had to be mended for: a test for each CVE of its last ten years that no other file is about.
 #
-#   CVE-2019-0190, CVE-2019-0215    renegotiation and post-handshake authentication: their own files
-#   CVE-2025-23048, CVE-2016-4979   client-hosts.t
+#   CVE-2019-0190                   renegotiate-hostile.t
+#   CVE-2019-0215                   reneg-places.t, reneg-forged.t
+#   CVE-2025-23048, CVE-2016-4979   client-hosts.t; with directories reneg-places.t
 #   CVE-2026-59797                  also require.t
 use strict;
 use warnings FATAL => 'all';

@@ -19,7 +19,11 @@ Timeout 2
     SSLHonorCipherOrder on
     SSLCipherSuite ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384
     @RSA@
+    SSLCACertificateFile @CERTS@/root.pem
     ErrorDocument 403 /1.bin
+    <Location /16k.bin>
+        SSLVerifyClient require
+    </Location>
     <Location /1k.bin>
         SSLCipherSuite ECDHE-RSA-AES256-GCM-SHA384
     </Location>
@@ -84,6 +88,63 @@ subtest 'refused by the client' => sub {
     fails 'sends something else',   sub { my $client = client(); $client->send($request); $client->receive_raw; $client->send_raw("\x16\x03\x03\x00\x04abcd"); $client->receive_raw until $client->end; return };
 };
 
+# The same with post-handshake authentication: the client was asked for its certificate.
+subtest 'TLS 1.3' => sub {
+    plan skip_all => 'the C module logs them differently' if TestHttpd::stock();
+    my $asked = sub {
+        my $client = client(version => '1.3', pha => 1);
+        $client->send(TlsClient::request_text('GET', '/16k.bin'));
+        $client->receive_raw;
+        return $client;
+    };
+    fails 'leaves',        sub { $asked->()->vanish; return };
+    fails 'resets',        sub { $asked->()->vanish('reset'); return };
+    fails 'closes',        sub { my $client = $asked->(); $client->close_notify; $client->receive_raw until $client->end; return };
+    fails 'stays silent',  sub { my $client = $asked->(); $client->receive_raw until $client->end; return };
+    fails 'sends rubbish', sub { my $client = $asked->(); $client->send_raw("\x17\x03\x03\x00\x20" . 'x' x 32); $client->receive_raw until $client->end; return };
+    fails 'a byte now and then', sub {
+        my $client = $asked->();
+        $client->send_raw("\x17\x03\x03\x40\x00");
+        my $deadline = time + TestHttpd::PATIENCE;
+        until (IO::Select->new($client->socket)->can_read(0.2) && !$client->receive_raw) {
+            die 'the server waits for ever' if time > $deadline;
+            $client->send_raw('x');
+        }
+        return;
+    };
+    fails 'a flood of requests', sub {
+        my $client = $asked->();
+        $client->send(TlsClient::request_text('GET', '/1.bin') x 8_000);
+        $client->receive_raw until $client->end;
+        return;
+    };
+    is scalar(() = $httpd->access_log =~ m{GET /16k\.bin HTTP/1\.1" 200}g), 0, 'nobody is served';
+    is scalar(() = $httpd->access_log =~ m{GET /16k\.bin HTTP/1\.1" 403 X}g), 7, 'they are in the access log';
+};
+
+# CVE-2019-0190: nobody goes round in circles. The server has two threads, or a few processes, and more clients than that.
+subtest 'CVE-2019-0190' => sub {
+    my $small = TestHttpd->start(<<'END', threads => 2);
+<VirtualHost *:@PORT@>
+    ServerName localhost
+    SSLEngine on
+    @RSA@
+</VirtualHost>
+END
+    my @clients;
+    for (1 .. 40) {
+        my $client = TlsClient->new(port => $small->port, sni => 'localhost', version => '1.2')->handshake;
+        Net::SSLeay::renegotiate($client->{ssl});
+        Net::SSLeay::do_handshake($client->{ssl});
+        $client->flush;
+        eval { $client->receive };
+        is(($client->alerts)[0], 100, 'no_renegotiation');
+        push @clients, $client;
+        shift(@clients)->vanish if @clients > 3;
+    }
+    is(TlsClient->new(port => $small->port, sni => 'localhost')->handshake->get('/1k.bin')->{status}, 200, 'the server is well');
+};
+
 subtest 'a byte now and then' => sub {
     plan skip_all => 'the C module waits as long as something comes' if TestHttpd::stock();
     fails 'a byte now and then', sub {
@@ -146,6 +207,20 @@ subtest 'a client without RFC 5746' => sub {
         }
     }
     like $httpd->error_log, qr/client does not support secure renegotiation/;
+    return if TestHttpd::stock();
+    # A body that comes after the handshake could be somebody else's.
+    my $pid = open3(my $in, my $out, undef, $gnutls, '--insecure', '--sni-hostname', 'localhost', '--priority',
+        'NORMAL:-VERS-ALL:+VERS-TLS1.2:%DISABLE_SAFE_RENEGOTIATION', '-p', $httpd->port(2), '127.0.0.1');
+    my $before = count('AH02226');
+    print {$in} TlsClient::request_text('POST', '/1k.bin', 'Content-Length' => 4, Expect => '100-continue');
+    $in->flush;
+    while (defined(my $line = <$out>)) { last if $line =~ m{^HTTP/1\.1 100 } }
+    is count('AH02226'), $before, 'the body is asked for first';
+    print {$in} "body\n";
+    $in->flush;
+    $httpd->wait_for(sub { count('AH02226') > $before }, 'the second handshake');
+    kill TERM => $pid;
+    waitpid $pid, 0;
 };
 
 is client()->get('/1k.bin')->{status}, 200, 'the server is well';
