@@ -111,7 +111,7 @@ impl SslRef {
     pub fn offered_ciphers(&self) -> Box<[u16]> {
         // SAFETY: see group. The stack belongs to the connection.
         let stack = unsafe { ffi::SSL_get_client_ciphers(self.as_ptr()) };
-        numbered(stack).map(|(number, _)| number).collect()
+        ciphers(stack).map(number).collect()
     }
 }
 
@@ -121,27 +121,31 @@ impl SslCtxRef {
     pub fn shared_ciphers(&self, offered: &[u16]) -> Vec<&'static str> {
         // SAFETY: a borrowed context is alive. The stack belongs to it.
         let stack = unsafe { ffi::SSL_CTX_get_ciphers(self.as_ptr()) };
-        let allowed: Vec<_> = numbered(stack).collect();
-        let name = |wanted| allowed.iter().find(|(number, _)| *number == wanted).map(|(_, name)| *name);
-        offered.iter().filter_map(|number| name(*number)).collect()
+        let allowed: Vec<_> = ciphers(stack).collect();
+        let find = |wanted: u16| allowed.iter().find(|cipher| number(**cipher) == wanted);
+        let name = |cipher: *const sys::SSL_CIPHER| {
+            // SAFETY: ciphers are entries of a table of the library.
+            let name = unsafe { sys::SSL_CIPHER_get_name(cipher) };
+            // SAFETY: the names are string constants of the library.
+            unsafe { static_str(name) }
+        };
+        offered.iter().filter_map(|number| name(*find(*number)?)).collect()
     }
 }
 
-/// Number and name of each cipher of a stack.
-fn numbered(stack: *mut libc::c_void) -> impl Iterator<Item = (u16, &'static str)> {
+/// The ciphers of a stack.
+fn ciphers(stack: *mut libc::c_void) -> impl Iterator<Item = *const sys::SSL_CIPHER> {
     let stack = stack.cast();
     // SAFETY: OPENSSL_sk_num takes NULL.
     let count = unsafe { sys::OPENSSL_sk_num(stack) };
-    (0..count).filter_map(move |index| {
-        // SAFETY: the index is below the stack's length.
-        let cipher = unsafe { sys::OPENSSL_sk_value(stack, index) };
-        // SAFETY: a stack of SSL_CIPHER holds those.
-        let number = unsafe { ffi::SSL_CIPHER_get_protocol_id(cipher.cast()) };
-        // SAFETY: as above.
-        let name = unsafe { sys::SSL_CIPHER_get_name(cipher.cast()) };
-        // SAFETY: the names are string constants of the library.
-        Some((number, unsafe { static_str(name) }?))
-    })
+    // SAFETY: the index is below the stack's length.
+    (0..count).map(move |index| unsafe { sys::OPENSSL_sk_value(stack, index) }.cast_const().cast())
+}
+
+/// The number of a cipher in the protocol.
+fn number(cipher: *const sys::SSL_CIPHER) -> u16 {
+    // SAFETY: ciphers are entries of a table of the library.
+    unsafe { ffi::SSL_CIPHER_get_protocol_id(cipher) }
 }
 
 #[cfg(test)]
