@@ -132,15 +132,25 @@ fn a_client_cannot_start_a_renegotiation() {
 }
 
 #[test]
-fn a_server_can_start_one_when_that_is_allowed() {
+fn a_server_can_start_one_and_the_client_none_beside_it() {
     let pair = open(TLS12);
+    assert!(pair.server.renegotiate().is_err(), "not while nobody may");
     pair.server.clear_options(options::NO_RENEGOTIATION);
     pair.server.renegotiate().unwrap();
+    // It may be answered nevertheless, once.
+    pair.server.set_options(options::NO_RENEGOTIATION);
     pair.server.do_handshake().unwrap();
+    let finished = pair.server.peer_finished();
+    assert!(pair.server.is_renegotiating() && pair.server.is_established());
     for _ in 0..10 {
         assert_eq!(read(&pair.client), Err(Stopped::WantRead));
         assert_eq!(read(&pair.server), Err(Stopped::WantRead));
     }
-    assert!(pair.server.is_established());
+    assert!(pair.server.is_established() && !pair.server.is_renegotiating());
+    assert_ne!(pair.server.peer_finished(), finished);
     pair.talk();
+    pair.client.renegotiate().unwrap();
+    assert_eq!(pair.client.do_handshake(), Err(Stopped::WantRead));
+    assert_eq!(read(&pair.server), Err(Stopped::WantRead));
+    assert!(pair.client.do_handshake().is_err(), "refused");
 }

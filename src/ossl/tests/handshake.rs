@@ -288,9 +288,12 @@ fn a_certificate_can_be_asked_for_after_the_handshake() {
     assert!(pair.server.peer_certificate().is_none());
     pair.server.set_verify(Verify::PEER);
     pair.server.request_certificate().unwrap();
+    let finished = pair.server.peer_finished();
     pair.server.do_handshake().unwrap();
     assert_eq!(read(&pair.client), Err(Stopped::WantRead));
+    assert_eq!(pair.server.peer_finished(), finished, "the answer is not there");
     assert_eq!(read(&pair.server), Err(Stopped::WantRead));
+    assert_ne!(pair.server.peer_finished(), finished);
     assert_eq!(subject(&pair.server.peer_certificate().unwrap()), "a person");
     // A client that has not agreed to it cannot be asked.
     let pair = Pair::new(&client, &ctx);
