@@ -126,6 +126,13 @@ impl Bucket {
     }
 }
 
+/// Where the first line feed is.
+fn line_feed(bytes: &[u8]) -> Option<usize> {
+    // SAFETY: the C library looks at so many bytes of a slice that is there.
+    let found = unsafe { libc::memchr(bytes.as_ptr().cast(), i32::from(b'\n'), bytes.len()) };
+    (!found.is_null()).then(|| found.addr() - bytes.as_ptr().addr())
+}
+
 impl Drop for Bucket {
     fn drop(&mut self) {
         // SAFETY: the bucket is in no brigade (type invariant) and is destroyed once.
@@ -267,11 +274,16 @@ impl<'b> Brigade<'b> {
     ///
     /// # Errors
     /// What reading or splitting a bucket gives.
+    #[inline]
     pub fn move_line(&mut self, limit: usize, to: &mut Brigade<'_>) -> Result<(usize, bool), Status> {
         let mut moved = 0;
         while moved < limit {
             let Some(mut front) = self.front() else { break };
-            if front.kind() == Kind::EndOfStream {
+            let bytes = front.read(true)?;
+            let bytes = &bytes[..bytes.len().min(limit - moved)];
+            let end = line_feed(bytes);
+            let count = end.map_or(bytes.len(), |end| end + 1);
+            if count == 0 && front.kind() == Kind::EndOfStream {
                 if moved == 0
                     && let Some(end) = self.pop()
                 {
@@ -279,10 +291,6 @@ impl<'b> Brigade<'b> {
                 }
                 return Ok((moved, true));
             }
-            let bytes = front.read(true)?;
-            let bytes = &bytes[..bytes.len().min(limit - moved)];
-            let end = bytes.iter().position(|byte| *byte == b'\n');
-            let count = end.map_or(bytes.len(), |end| end + 1);
             if count == 0 {
                 front.delete();
                 continue;

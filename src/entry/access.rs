@@ -8,7 +8,8 @@ pub use providers::register as register_providers;
 
 use super::closed;
 use super::config::DirConf;
-use super::shared::Shared;
+use super::shared::{Shared, Stage};
+use super::vhost::Vhost;
 use super::{renegotiate, vars};
 use crate::apr::Pool;
 use crate::config::options::OptionSet;
@@ -86,19 +87,19 @@ entry_point! {
     {
         // SAFETY: core passes a live request that belongs to this thread.
         let Some(request) = (unsafe { Request::from_raw(request) }) else { return answer::SERVER_ERROR };
-        if Shared::is_over(request.conn()) {
-            return answer::FORBIDDEN;
-        }
-        let shared = Shared::of(request.conn());
-        if shared.is_some_and(|shared| shared.established().is_none()) {
-            return answer::FORBIDDEN;
-        }
-        if shared.is_none() && DirConf::of(request).require_ssl {
-            return forbid(request, "SSL connection required");
-        }
-        let Some(shared) = Shared::of_request(request) else { return answer::DECLINED };
-        let rules = DirConf::rules(request);
-        if let Err(status) = renegotiate::adapt(request, shared, rules.cipher_suite) {
+        let shared = match Shared::stage(request.conn()) {
+            Stage::Established(shared) => shared,
+            Stage::Begun | Stage::Over => return answer::FORBIDDEN,
+            Stage::Without if DirConf::of(request).require_ssl => {
+                return forbid(request, "SSL connection required");
+            }
+            Stage::Without => return answer::DECLINED,
+        };
+        let Some(tls) = Vhost::of(request.server()).and_then(|vhost| vhost.tls.as_ref()) else {
+            return answer::DECLINED;
+        };
+        let (dir, rules) = DirConf::with_rules(request);
+        if let Err(status) = renegotiate::adapt(request, shared, tls, &dir, rules.cipher_suite) {
             return status;
         }
         if let Some(variable) = rules.user_name {

@@ -91,10 +91,10 @@ impl DirConf {
         Self::find(request).map(Self::get).unwrap_or_default()
     }
 
-    /// What requests must satisfy in the directory of `request`.
+    /// The same, and what requests must satisfy there.
     #[must_use]
-    pub fn rules(request: Request<'_>) -> Rules<'_> {
-        Self::find(request).map(|conf| conf.rules.get()).unwrap_or_default()
+    pub fn with_rules(request: Request<'_>) -> (DirConfig, Rules<'_>) {
+        Self::find(request).map(|conf| (conf.get(), conf.rules.get())).unwrap_or_default()
     }
 
     fn find(request: Request<'_>) -> Option<&Self> {

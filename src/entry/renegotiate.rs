@@ -1,7 +1,6 @@
 //! What a directory demands of a connection that exists already: a second
 //! handshake (TLS 1.2), or a certificate after the handshake (TLS 1.3).
 
-use super::config::DirConf;
 use super::connection::ConnState;
 use super::shared::{Established, Shared};
 use super::vhost::{Tls, Vhost};
@@ -15,7 +14,7 @@ use crate::config::verify::VerifyClient;
 use crate::httpd::hook::answer;
 use crate::httpd::log::{LogTarget, log};
 use crate::httpd::request::TextField;
-use crate::httpd::{Level, Request};
+use crate::httpd::{Level, Request, Server};
 use crate::metrics::{self, Counter};
 use crate::ossl::ctx::{Verify, options};
 use crate::ossl::ssl::{Ssl, Stopped};
@@ -33,20 +32,25 @@ const HANDSHAKES: u32 = 64;
 /// How often reading may stop without anything having come of it.
 const ROUNDS: u32 = 1_024;
 
-/// Brings the connection to what the directory of the request demands; for
-/// hook `access_checker`. `ciphers`: the `SSLCipherSuite` of the directory.
+/// Brings the connection to what the directory of the request demands, for
+/// hook `access_checker`: `dir` and its `SSLCipherSuite`, on a server with `tls`.
 ///
 /// # Errors
 /// The status of the answer: the request is refused, and the reason logged.
-pub fn adapt(request: Request<'_>, shared: &Shared, ciphers: Option<&CStr>) -> Result<(), c_int> {
-    let dir = DirConf::of(request);
-    let Some(demand) = Demand::of(request, shared, &dir, ciphers)? else { return Ok(()) };
+pub fn adapt(
+    request: Request<'_>,
+    shared: &Shared,
+    tls: &Tls,
+    dir: &DirConfig,
+    ciphers: Option<&CStr>,
+) -> Result<(), c_int> {
+    let Some(demand) = Demand::of(request, shared, tls, dir, ciphers)? else { return Ok(()) };
     if request.conn().master().is_some() {
         return refuse_stream(request, shared, &demand);
     }
     let Some(state) = ConnState::of(request.conn()) else { return Err(answer::FORBIDDEN) };
     let Some(ssl) = state.ssl() else { return Err(answer::FORBIDDEN) };
-    let task = Task { request, state, ssl: &ssl, dir: &dir, demand: &demand };
+    let task = Task { request, state, ssl: &ssl, dir, demand: &demand };
     task.run()
 }
 
@@ -61,20 +65,17 @@ struct Demand<'r> {
 impl<'r> Demand<'r> {
     /// `None`: nothing.
     fn of(
-        request: Request<'r>,
+        request: Request<'_>,
         shared: &Shared,
+        tls: &'r Tls,
         dir: &DirConfig,
         ciphers: Option<&'r CStr>,
     ) -> Result<Option<Self>, c_int> {
-        let (slot, wanted) = (shared.server(), request.server());
-        let (Some(made), Some(vhost)) = (Vhost::of(slot.get()), Vhost::of(wanted)) else {
-            return Err(answer::FORBIDDEN);
-        };
-        let Some(tls) = &vhost.tls else { return Err(answer::FORBIDDEN) };
-        let is_other = !slot.get().same(wanted);
+        let slot = shared.server();
+        let is_other = !slot.get().same(request.server());
         let ciphers = match ciphers {
             Some(list) => Some(list.to_string_lossy()),
-            None if is_other => vhost.cipher_suite().map(Cow::Borrowed),
+            None if is_other => tls.identity.cipher_suite.as_deref().map(Cow::Borrowed),
             None => None,
         };
         let terms = Terms {
@@ -82,7 +83,7 @@ impl<'r> Demand<'r> {
             depth: dir.verify_depth.unwrap_or(tls.verify.depth),
             crl: tls.verify.crl,
         };
-        if terms.mode != VerifyClient::None && is_other && !believes_alike(made, tls) {
+        if terms.mode != VerifyClient::None && is_other && !believes_alike(slot.get(), tls) {
             log!(
                 request,
                 Info,
@@ -97,8 +98,9 @@ impl<'r> Demand<'r> {
 }
 
 /// Whether clients that the vhost of the handshake believes are believed here.
-fn believes_alike(made: &Vhost, wanted: &Tls) -> bool {
-    made.tls.as_ref().is_some_and(|made| made.auth.believes_alike(&wanted.auth))
+fn believes_alike(made: Server<'_>, wanted: &Tls) -> bool {
+    let made = Vhost::of(made).and_then(|vhost| vhost.tls.as_ref());
+    made.is_some_and(|made| made.auth.believes_alike(&wanted.auth))
 }
 
 /// HTTP/2 forbids both (RFC 9113, 9.2.1 and 9.2.3): the client is told to come

@@ -145,6 +145,20 @@ impl Made {
     }
 }
 
+/// How far TLS is on a connection.
+#[derive(Clone, Copy)]
+pub enum Stage<'c> {
+    /// There is none, or plain HTTP came in its place.
+    Without,
+    /// The first handshake is not finished.
+    Begun,
+    /// It is.
+    Established(&'c Shared),
+    /// It has ended: what still comes of the requests, such as an error page,
+    /// must not look like a request without TLS.
+    Over,
+}
+
 /// The part of [`ConnState`] that all threads may read.
 pub struct Shared {
     /// The first server of the address.
@@ -178,14 +192,18 @@ impl Shared {
         Self::find(conn).or_else(|| conn.master().and_then(Self::find)).filter(|shared| shared.is_tls())
     }
 
-    /// Whether TLS of the connection has ended after its handshake: what still
-    /// comes of its requests, such as an error page, must not look like a
-    /// request without TLS. Also for the requests of HTTP/2.
+    /// How far TLS is on a connection; for an HTTP/2 stream, on its primary one.
     #[must_use]
-    pub fn is_over(conn: Conn<'_>) -> bool {
-        Self::find(conn)
-            .or_else(|| conn.master().and_then(Self::find))
-            .is_some_and(|shared| !shared.is_tls() && shared.made.get().is_some())
+    pub fn stage(conn: Conn<'_>) -> Stage<'_> {
+        let Some(shared) = Self::find(conn).or_else(|| conn.master().and_then(Self::find)) else {
+            return Stage::Without;
+        };
+        match (shared.is_tls(), shared.made.get()) {
+            (true, Some(_)) => Stage::Established(shared),
+            (true, None) => Stage::Begun,
+            (false, Some(_)) => Stage::Over,
+            (false, None) => Stage::Without,
+        }
     }
 
     fn find(conn: Conn<'_>) -> Option<&Shared> {
