@@ -25,7 +25,7 @@ pub use dialogs::{pass_phrase, token_identifier};
 pub use directives::{directive_words, options_line, protocol_line};
 pub use handshake::handshake;
 pub use hello::{alpn_offer, server_name};
-pub use ocsp::{ocsp_http, ocsp_response, staple_file};
+pub use ocsp::{ocsp_http, ocsp_response, sealed_record, staple_file};
 pub use session::{session_binding, session_der};
 pub use variables::{expression_value, variable_name};
 

@@ -294,7 +294,8 @@ pub fn files_of(directory: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(directory)? {
         let path = entry?.path();
-        if !path.is_dir() {
+        // Whoever opened something else would wait for it, or never come to its end.
+        if path.is_file() {
             files.push(path);
         }
     }

@@ -6,6 +6,7 @@ use crate::io::ocsp_http::{BODY_BYTES, HEADER_BYTES, HEADER_LINES, HttpError, Re
 use crate::ossl::error;
 use crate::ossl::ocsp::{self, Query, Rules, Unusable};
 use crate::ossl::staple;
+use crate::policy::sealed;
 use openssl::x509::X509;
 use openssl::x509::store::{X509Store, X509StoreBuilder};
 use std::sync::OnceLock;
@@ -100,4 +101,28 @@ pub fn staple_file(data: &[u8]) -> bool {
     error::clear();
     assert!(about || !believed);
     about
+}
+
+/// A record of a cache: it is opened exactly when it was written for the key, and then says what was put in.
+pub fn sealed_record(data: &[u8]) -> bool {
+    const KEY: [u8; 32] = [7; 32];
+    /// Stands for a MAC: anybody can make it, so that mutations get beyond it.
+    fn seal(pieces: &[&[u8]]) -> Option<[u8; 32]> {
+        let bytes = pieces.concat();
+        Some(std::array::from_fn(|index| {
+            bytes.iter().skip(index).step_by(32).fold(0, |sum, byte| sum ^ byte)
+        }))
+    }
+    let opened = sealed::open(&KEY, data, 0, &seal, |one, other| one == other);
+    if let Some(opened) = opened {
+        assert!(opened.until > 0 && opened.contents.len() + sealed::OVERHEAD == data.len());
+        assert_eq!(sealed::write(&KEY, opened.until, opened.contents, &seal).as_deref(), Some(data));
+        assert_eq!(sealed::open(&KEY, data, opened.until, &seal, |one, other| one == other), None);
+    }
+    // Whatever it is, it can be put in.
+    let record = sealed::write(&KEY, 1, data, &seal).unwrap_or_default();
+    let contents =
+        sealed::open(&KEY, &record, 0, &seal, |one, other| one == other).map(|record| record.contents);
+    assert_eq!(contents, Some(data));
+    opened.is_some()
 }

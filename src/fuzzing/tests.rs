@@ -117,6 +117,7 @@ targets! {
     options_line: 2_000;
     pass_phrase: 2_000;
     protocol_line: 2_000;
+    sealed_record: 2_000;
     server_name: 2_000;
     session_binding: 2_000;
     session_der: 1_000;

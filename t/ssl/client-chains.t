@@ -4,6 +4,8 @@ use warnings FATAL => 'all';
 use Test::More;
 use lib 'lib', 't/lib';
 use ClientPki ();
+use File::Temp ();
+use POSIX ();
 use TestHttpd ();
 use TlsClient ();
 
@@ -184,5 +186,19 @@ for my $version ('1.2', '1.3') {
     like $answer->{headers}{'x-top'}, qr/^-----BEGIN CERTIFICATE-----/, '... and all of them are known';
     my ($again, $second) = outcome("SSLVerifyClient require\nSSLVerifyDepth 63\n$one", $version, $long{64}, session => $client->session);
     is_deeply [$again, $second->reused], ['SUCCESS', 1], '... resumed';
+}
+
+# A folder of CAs may have something else in it, which nobody waits for. The distribution's module does.
+if ($ours) {
+    my $folder = File::Temp->newdir;
+    chmod 0755, $folder;
+    my ($hash) = split /\n/, qx(openssl x509 -in ${\ $pki->file('one') } -noout -hash);
+    symlink $pki->file('one'), "$folder/$hash.0" or die "symlink: $!";
+    POSIX::mkfifo("$folder/fifo", 0644) or die "mkfifo: $!";
+    symlink '/dev/zero', "$folder/endless.pem" or die "symlink: $!";
+    symlink "$folder/nowhere", "$folder/gone.pem" or die "symlink: $!";
+    $httpd = TestHttpd->start("<VirtualHost *:\@PORT\@>\nServerName localhost\nSSLEngine on\n\@ECDSA\@\nSSLVerifyClient require\nSSLVerifyDepth 5\nSSLCACertificatePath $folder\nHeader set X-Verify \"%{SSL_CLIENT_VERIFY}s\"\n</VirtualHost>\n");
+    my $client = TlsClient->new(port => $httpd->port, ca => undef, @{$bad{'a CA of clients'}}[1 .. 4]);
+    is $client->handshake->get('/1k.bin', Host => 'localhost')->{headers}{'x-verify'}, 'SUCCESS', 'a folder of CAs with other things in it';
 }
 done_testing;

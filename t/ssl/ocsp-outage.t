@@ -48,7 +48,9 @@ sub until_left_alone {
     return $tried - 1;
 }
 
-for my $shared ('', $ours ? "SSLOCSPCache none\n" : ()) {
+# With a process for each connection and nothing in common, each finds out for itself: one handshake in it says nothing.
+my $alone = $ours && TestHttpd::mpm() ne 'prefork';
+for my $shared ('', $alone ? "SSLOCSPCache none\n" : ()) {
     my $what = $shared ? 'each process for itself' : 'all processes together';
     my $port = TestHttpd::free_port();
     my $httpd = TestHttpd->start($shared . asks('dead', "http://127.0.0.1:$port/good") . asks('hung', $responder->url('switch'), 'SSLOCSPResponderTimeout 1'));
@@ -78,7 +80,8 @@ for my $shared ('', $ours ? "SSLOCSPCache none\n" : ()) {
     for my $name (qw(dead hung)) {
         $httpd->wait_for(sub { outcome($httpd, $name, 'client') eq 200 }, "$name: an answer");
         pass "$name: it is back, and clients get in";
-        is outcome($httpd, $name, 'plain'), 200, '... others as well' if $ours;
+        # Another process may find it out a little later.
+        $httpd->wait_for(sub { outcome($httpd, $name, 'plain') eq 200 }, "$name: an answer about another certificate") if $ours;
     }
 }
 
