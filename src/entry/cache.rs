@@ -9,12 +9,13 @@ use crate::httpd::socache::{Hints, SharedCache};
 use crate::httpd::{Level, Request};
 use crate::metrics::{self, Counter};
 use crate::ossl::callback::ClientHello;
+use crate::ossl::lib::mac::{self, MacKey};
 use crate::ossl::session::{Session, SessionRef, has_extended_master_secret};
 use crate::policy::health::Health;
 use std::ffi::{CStr, c_int};
 use std::fmt::Write as _;
 use std::mem::MaybeUninit;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 /// The largest session that is stored, in bytes of DER.
 const LARGEST: usize = 10_240;
@@ -25,9 +26,23 @@ const INSTANCE: &CStr = c"mod_ssl-sess";
 /// What a session looks like: bytes, id length, µs between sweeps.
 const HINTS: Hints = Hints { object: 150, id: 30, sweep: 30_000_000 };
 
+/// Bytes behind a session that is sealed.
+const SEAL: usize = 32;
+
+/// A session that was found.
+pub struct Found {
+    /// It is the one of the client, as far as the ClientHello shows.
+    pub session: Session,
+    /// It may have been written by servers that make the same seals alone: what it says of a client's certificate can
+    /// be believed. Without `SSLSessionTicketSecretFile` all that there is to go by is its binding.
+    pub is_ours: bool,
+}
+
 /// The cache and its lock.
 pub struct SessionStore {
     cache: SharedCache,
+    /// Made from the secret of `SSLSessionTicketSecretFile`.
+    seal: Option<MacKey>,
     mutex: Option<GlobalMutex>,
     health: Health,
 }
@@ -37,10 +52,15 @@ impl SessionStore {
     ///
     /// # Errors
     /// What the provider or the mutex gives.
-    pub fn open(cache: SharedCache, server: Server<'_>, pool: Pool<'_>) -> Result<Self, Status> {
+    pub fn open(
+        cache: SharedCache,
+        seal: Option<MacKey>,
+        server: Server<'_>,
+        pool: Pool<'_>,
+    ) -> Result<Self, Status> {
         let mutex = if cache.needs_mutex() { Some(GlobalMutex::create(MUTEX, server, pool)?) } else { None };
         cache.init(INSTANCE, HINTS, server, pool)?;
-        Ok(Self { cache, mutex, health: Health::default() })
+        Ok(Self { cache, seal, mutex, health: Health::default() })
     }
 
     /// Opens the lock in a child process.
@@ -94,9 +114,30 @@ impl SessionStore {
         }
     }
 
+    /// Puts the seal behind a session. Others take the one and do not look at the other: OpenSSL's decoder, which the C
+    /// module uses, ends with the session.
+    fn sealed(&self, der: Zeroizing<Vec<u8>>) -> Option<Zeroizing<Vec<u8>>> {
+        let Some(key) = &self.seal else { return Some(der) };
+        let mac = key.mac(&[&der])?;
+        // In one piece: growing it would leave a copy behind.
+        let mut value = Zeroizing::new(Vec::with_capacity(der.len() + SEAL));
+        value.extend_from_slice(&der);
+        value.extend_from_slice(&mac);
+        Some(value)
+    }
+
+    /// The session in a value, and whether one of ours has put it there.
+    fn opened<'v>(&self, value: &'v [u8]) -> (&'v [u8], bool) {
+        let Some(key) = &self.seal else { return (value, true) };
+        match value.split_last_chunk::<SEAL>() {
+            Some((der, seal)) if key.mac(&[der]).is_some_and(|mac| mac::same(&mac, seal)) => (der, true),
+            _ => (value, false),
+        }
+    }
+
     /// Stores a session for as long as it may be resumed.
     pub fn store(&self, server: Server<'_>, pool: Pool<'_>, session: &SessionRef) {
-        let Some(mut der) = session.to_der() else { return };
+        let Some(mut der) = session.to_der().and_then(|der| self.sealed(der)) else { return };
         if der.len() > LARGEST {
             log!(server, Error, "AH01875: session is too big ({} bytes)", der.len());
             return;
@@ -126,7 +167,7 @@ impl SessionStore {
         pool: Pool<'_>,
         hello: &ClientHello<'_>,
         id: &[u8],
-    ) -> Option<Session> {
+    ) -> Option<Found> {
         let mut buffer = [const { MaybeUninit::uninit() }; LARGEST];
         let found = pool
             .scratch(|scratch| self.ask(server, || self.cache.retrieve(server, id, &mut buffer, scratch)))
@@ -137,19 +178,20 @@ impl SessionStore {
             Some(Err(_)) | None => Counter::SessionError,
         });
         let session = match found {
-            Some(Ok(der)) => {
+            Some(Ok(value)) => {
+                let (der, is_ours) = self.opened(value);
                 let session = Session::from_der(der).filter(|session| {
                     let extended = has_extended_master_secret(der);
                     hello.could_resume(session, id, extended)
                 });
                 // The master secret of the session is in there.
-                der.zeroize();
+                value.zeroize();
                 if session.is_none() {
                     metrics::count(Counter::SessionRefused);
                     let what = "SSL session cache gave what is no session of the client";
                     self.complain(server, Status::SUCCESS, what);
                 }
-                session
+                session.map(|session| Found { session, is_ours })
             }
             // Providers do not agree on what to say of an id that they do not have.
             Some(Err(Status::NOTFOUND | Status::EGENERAL)) | None => None,

@@ -213,17 +213,18 @@ pub fn binding(state: &ConnState, tls: &Tls, ssl: &SslRef, session: &SessionRef)
 /// binding comes from another implementation that shares the cache; its
 /// session id context has to be enough, as long as clients are not verified and
 /// it claims none: requests rely on the certificate of a session.
+/// The same goes for one that is not `is_ours`, whatever it says.
 /// None lives longer than the configuration says now. Sessions of TLS-SRP fit nobody: whoever resumes one can name another user
 /// than the one who has logged in.
 #[must_use]
-pub fn fits(state: &ConnState, tls: &Tls, session: &SessionRef) -> bool {
+pub fn fits(state: &ConnState, tls: &Tls, session: &SessionRef, is_ours: bool) -> bool {
     if session.cipher_name().is_some_and(|name| name.starts_with("SRP-")) {
         return false;
     }
     if !verify::is_alive(session.time(), tls.session_timeout, time::seconds_now()) {
         return false;
     }
-    let Some(bound) = session.binding() else {
+    let Some(bound) = session.binding().filter(|_| is_ours) else {
         return !tls.auth.verifies_clients() && session.peer_certificate().is_none();
     };
     if bound == Binding::FOREIGN || Some(bound.policy) != policy(state, tls) {

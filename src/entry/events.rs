@@ -1,6 +1,7 @@
 //! What OpenSSL asks during a handshake: which vhost, which protocol, whether
 //! a session may be resumed.
 
+use super::cache::Found;
 use super::connection::ConnState;
 use super::shared::Hello;
 use super::vhost::{Policy, Vhost};
@@ -115,7 +116,7 @@ impl ServerEvents for Events {
             return;
         }
         session.set_binding(&client::binding(state, tls, ssl, session));
-        if !client::fits(state, tls, session) {
+        if !client::fits(state, tls, session, true) {
             return;
         }
         store.store(vhost.server.get(), state.conn().pool(), session);
@@ -125,9 +126,10 @@ impl ServerEvents for Events {
         let state = state_of(ssl).filter(|state| !state.challenge.get())?;
         let vhost = state.vhost();
         let tls = vhost.tls.as_ref()?;
-        let session = tls.sessions.as_ref()?.find(vhost.server.get(), state.conn().pool(), hello, id)?;
+        let store = tls.sessions.as_ref()?;
+        let Found { session, is_ours } = store.find(vhost.server.get(), state.conn().pool(), hello, id)?;
         // OpenSSL compares the context as well.
-        if session.id_context() != tls.session_context || !client::fits(state, tls, &session) {
+        if session.id_context() != tls.session_context || !client::fits(state, tls, &session, is_ours) {
             metrics::count(Counter::SessionRefused);
             return None;
         }
@@ -159,7 +161,7 @@ impl ServerEvents for Events {
         };
         let vhost = state.vhost();
         match &vhost.tls {
-            Some(tls) if client::fits(state, tls, session) => {
+            Some(tls) if client::fits(state, tls, session, true) => {
                 metrics::count(Counter::TicketUsed);
                 match status {
                     TicketStatus::Fresh => TicketVerdict::Use,

@@ -40,6 +40,7 @@ use crate::httpd::server::ServerSlot;
 use crate::httpd::{Level, Server, version};
 use crate::ossl::device::Engine;
 use crate::ossl::error::LibraryError;
+use crate::ossl::lib::mac::MacKey;
 use crate::ossl::{error, lib};
 use crate::sys;
 use context::{Contexts, Site};
@@ -179,7 +180,13 @@ fn start(pool: Pool<'_>, main: Server<'_>) -> Result<(), Failed> {
     let staple_spec = &global.stapling_cache;
     let staple_store =
         if is_first_pass() { None } else { stapling::open_cache(pool, main, conf, staple_spec)? };
-    let store = if is_first_pass() { None } else { open_cache(pool, main, conf, &global.session_cache)? };
+    let site = Site { main, server: main, id: "", is_start: true };
+    let origin = ticket::origin(&site, &global)?;
+    let store = if is_first_pass() {
+        None
+    } else {
+        open_cache(pool, main, conf, &global.session_cache, origin.cache_seal())?
+    };
     let responders = if is_first_pass() {
         Responders::alone()
     } else {
@@ -214,7 +221,7 @@ fn start(pool: Pool<'_>, main: Server<'_>) -> Result<(), Failed> {
         }
     }
     keys.finish(main);
-    ticket::prepare(&Site { main, server: main, id: "", is_start: true }, &global)?;
+    ticket::prepare(&site, &global, &origin)?;
     for server in main.iter() {
         check_port(server);
     }
@@ -346,6 +353,7 @@ fn open_cache(
     main: Server<'_>,
     conf: &ServerConf,
     spec: &CacheSpec,
+    seal: Option<MacKey>,
 ) -> Result<Option<Arc<SessionStore>>, Failed> {
     struct End(Arc<SessionStore>, ServerSlot);
     impl Drop for End {
@@ -358,7 +366,7 @@ fn open_cache(
         return Ok(None);
     };
     let Some(cache) = conf.cache.take() else { return Ok(None) };
-    match SessionStore::open(cache, main, pool) {
+    match SessionStore::open(cache, seal, main, pool) {
         Ok(store) => {
             let store = Arc::new(store);
             pool.keep(End(Arc::clone(&store), main.slot()));

@@ -8,6 +8,7 @@
 use crate::apr::SharedPage;
 use crate::apr::time::seconds_now;
 use crate::ossl::hkdf;
+use crate::ossl::lib::mac::MacKey;
 use crate::ossl::ticket::{Opening, TicketKey};
 use crate::policy::ticket::KeyParts;
 use crate::policy::ticket::ring::{KEYS_WORDS, Keys, Plan, Ring, Status, WORDS};
@@ -39,6 +40,14 @@ impl Origin {
         let done = hkdf::extract(b"mod_ssl session tickets", bytes, &mut extracted)
             && hkdf::expand(&*extracted, &label, &mut *root);
         done.then_some(Self::Shared(root))
+    }
+
+    /// What sessions in a shared cache are sealed with, if there is a secret. It opens no tickets.
+    #[must_use]
+    pub fn cache_seal(&self) -> Option<MacKey> {
+        let Self::Shared(root) = self else { return None };
+        let mut bytes = Secret::new([0; SECRET]);
+        hkdf::expand(&**root, b"mod_ssl sessions: seal", &mut *bytes).then(|| MacKey::of(&bytes)).flatten()
     }
 
     fn root(&self) -> Option<Secret> {

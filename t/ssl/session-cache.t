@@ -95,6 +95,43 @@ if ($ours) {
     }
 }
 
+# With a secret that the servers share, what one of them stores is sealed; what is not was written by somebody else.
+if ($ours) {
+    my $secret = TestHttpd::root() . '/cache-secret';
+    open my $file, '>', $secret or die "$secret: $!";
+    print {$file} 'a secret that is long enough, for a test';
+    close $file or die "$secret: $!";
+    chmod 0600, $secret or die "chmod: $!";
+    my $cache  = Cache->start('redis');
+    my $pki    = ClientPki->new;
+    my $verify = 'SSLVerifyClient optional' . "\nSSLCACertificateFile " . $pki->root('root');
+    $pki->issue('alice', by => 'root');
+    my %certificate = (cert => $pki->file('alice'), key => $pki->key('alice'));
+    my $sealed = sub { return TestHttpd->start("SSLSessionTicketSecretFile $secret\n" . config($cache->argument, @_)) };
+    my @servers = map { $sealed->($verify) } 1, 2;
+    my ($open, $stock) = ($sealed->(), TestHttpd->start(config($cache->argument), modules => $stock));
+    for my $version ('1.2', '1.3') {
+        for my $with ({}, \%certificate) {
+            is connect_to($servers[1], $version, connect_to($servers[0], $version, undef, %$with)->session, %$with)->reused, 1, "TLS $version, a shared secret: from one to another, " . (%$with ? 'a certificate' : 'no certificate');
+        }
+        is connect_to($stock, $version, connect_to($open, $version)->session)->reused, 1, '... to the distribution\'s module, which does not see the seal';
+        is connect_to($open, $version, connect_to($stock, $version)->session)->reused, 1, '... and from there, where nobody is asked';
+        my %forged = (
+            'without a seal'   => sub { substr $_[0], 0, -32 },
+            'with another one' => sub { substr($_[0], 0, -32) . 'x' x 32 },
+            'that was changed' => sub { $_[0] ^ ("\0" x (length($_[0]) - 33) . "\1") },
+        );
+        for my $what (sort keys %forged) {
+            my %before  = map { $_ => 1 } $cache->keys;
+            my $session = connect_to($servers[0], $version, undef, %certificate)->session;
+            for my $key (grep { !$before{$_} } $cache->keys) {
+                $cache->set($key, $forged{$what}->($cache->get($key)));
+            }
+            is connect_to($servers[1], $version, $session, %certificate)->reused, 0, "TLS $version, a session $what: a full handshake";
+        }
+    }
+}
+
 # A cache that lies. The handshake is a full one; the log says so, but not each time.
 if ($ours) {
     my $cache = Cache->start('memcache');

@@ -6,7 +6,7 @@ use Test::More;
 use lib 'lib', 't/lib';
 use Clock ();
 use Curl ();
-use Digest::SHA qw(sha512);
+use POSIX ();
 use StartUp ();
 use TestHttpd ();
 use Ticket ();
@@ -148,6 +148,48 @@ sub shared { my ($file) = @_; return config("SSLSessionTicketSecretFile $file\nS
         secret_file('secret', 'not so random, but long enough: 32 bytes');
         $one->graceful;
     }
+}
+
+# Many processes, and keys that are replaced every second: nobody who comes back is unknown.
+{
+    my $httpd = TestHttpd->start(config("SSLSessionTicketKeyLifetime 1\nSSLSessionCacheTimeout 10"), mpm => 'prefork');
+    my $start = figures($httpd)->{ticket_key_epoch};
+    my $end   = "$httpd->{root}/end";
+    my @pipes = map {
+        my $version = $_ % 2 ? '1.2' : '1.3';
+        my $pid = open my $pipe, '-|' // die "fork: $!";
+        if (!$pid) {
+            my ($count, $resumed, $session) = (0, 0);
+            my $come = sub {
+                my $client = TlsClient->new(port => $httpd->port, version => $version, $session ? (session => Ticket::copy($session)) : ())->handshake;
+                $client->get('/1k.bin', Host => 'first.example.test')->{status} == 200 or die 'no answer';
+                Net::SSLeay::set_shutdown($client->{ssl}, 3);
+                $session = Ticket::copy($client->session);
+                return $client->reused;
+            };
+            $come->();
+            until (-e $end) {
+                $count++;
+                # A ticket of TLS 1.2 is renewed when its key is, but its session is not: that ends after its time.
+                if   ($count % 20 == 0) { undef $session; $come->(); $resumed++ }
+                else                    { $resumed += eval { $come->() } // 0 }
+                select undef, undef, undef, 0.02;
+            }
+            print "$resumed of $count\n";
+            close STDOUT;
+            POSIX::_exit(0);
+        }
+        $pipe;
+    } 1 .. 4;
+    $httpd->wait_for(sub { figures($httpd)->{ticket_key_epoch} >= $start + 5 }, 'five epochs');
+    open my $file, '>', $end or die "$end: $!";
+    close $file;
+    for my $pipe (@pipes) {
+        my ($resumed, $count) = readline($pipe) =~ /^(\d+) of (\d+)$/;
+        cmp_ok $count, '>', 10, 'a client has come back many times';
+        is $resumed, $count, '... and was known each time';
+    }
+    cmp_ok figures($httpd)->{ticket_keys}, '>=', 5, 'the keys of the last ten seconds are honoured';
 }
 
 # A ticket is not told to live longer than its key does, nor than a week.

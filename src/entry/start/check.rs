@@ -25,10 +25,8 @@ pub fn run(pool: Pool<'_>, main: Server<'_>) -> usize {
     found += cache(main, "SSLSessionCache", &global.session_cache);
     found += cache(main, "SSLStaplingCache", &global.stapling_cache);
     let staples = stapling::Registry::new(&global.stapling_cache);
-    if let Some(file) = &global.session_ticket_secret_file {
-        let site = Site { main, server: main, id: "", is_start: false };
-        found += usize::from(ticket::read_secret(&site, file, 1).is_err());
-    }
+    let site = Site { main, server: main, id: "", is_start: false };
+    found += usize::from(ticket::origin(&site, &global).is_err());
     let keys = Keys::begin(&global.pass_phrase_dialog);
     let common = Common {
         pool,

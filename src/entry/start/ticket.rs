@@ -54,20 +54,24 @@ impl Limits {
     }
 }
 
-/// Makes the keys of all servers without `SSLSessionTicketKeyFile`, or takes them over from before a restart.
-pub fn prepare(site: &Site<'_>, global: &GlobalConfig) -> Result<(), Failed> {
+/// Where the keys of servers without `SSLSessionTicketKeyFile` come from.
+pub fn origin(site: &Site<'_>, global: &GlobalConfig) -> Result<Origin, Failed> {
+    match &global.session_ticket_secret_file {
+        None => Ok(Origin::Chance),
+        Some(file) => read_secret(site, file, global.session_ticket_key_lifetime.unwrap_or(LIFETIME)),
+    }
+}
+
+/// Makes those keys, or takes them over from before a restart.
+pub fn prepare(site: &Site<'_>, global: &GlobalConfig, origin: &Origin) -> Result<(), Failed> {
     let lifetime = global.session_ticket_key_lifetime.unwrap_or(LIFETIME);
-    let origin = match &global.session_ticket_secret_file {
-        None => Origin::Chance,
-        Some(file) => read_secret(site, file, lifetime)?,
-    };
     let limits = Limits::of(global);
     let holds = site.main.iter().filter_map(|server| {
         let conf = ServerConf::of(server)?;
         Some(limits.timeout(&conf.declared.borrow().complete()))
     });
     let hold = holds.max().unwrap_or(0).min(limits.hold);
-    match tickets::prepare(&origin, lifetime, u64::try_from(hold).unwrap_or(0)) {
+    match tickets::prepare(origin, lifetime, u64::try_from(hold).unwrap_or(0)) {
         Ok(()) => Ok(()),
         Err(PrepareError::Memory(error)) => {
             site.fail(&format!("Unable to share keys of session tickets between processes: {error}"), &[])
@@ -77,7 +81,7 @@ pub fn prepare(site: &Site<'_>, global: &GlobalConfig) -> Result<(), Failed> {
 }
 
 /// The secret of several machines. Whoever can read it can read what any client that comes back sends.
-pub fn read_secret(site: &Site<'_>, path: &Path, lifetime: u64) -> Result<Origin, Failed> {
+fn read_secret(site: &Site<'_>, path: &Path, lifetime: u64) -> Result<Origin, Failed> {
     let refuse =
         |why: &str| site.fail(&format!("SSLSessionTicketSecretFile: {}: {why}", path.display()), &[]);
     let opened = File::open(path).and_then(|file| Ok((file.metadata()?, file)));

@@ -6,7 +6,7 @@ use openssl::rand::rand_bytes;
 use openssl::sign::Signer;
 use zeroize::Zeroizing;
 
-/// A random key. The library wipes it when it is dropped.
+/// A key. The library wipes it when it is dropped.
 pub struct MacKey(PKey<Private>);
 
 impl MacKey {
@@ -15,7 +15,13 @@ impl MacKey {
     pub fn random() -> Option<Self> {
         let mut bytes = Zeroizing::new([0; 32]);
         rand_bytes(&mut *bytes).ok()?;
-        PKey::hmac(&*bytes).ok().map(Self)
+        Self::of(&bytes)
+    }
+
+    /// One of its bytes; `None` if the library has no HMAC.
+    #[must_use]
+    pub fn of(bytes: &[u8; 32]) -> Option<Self> {
+        PKey::hmac(bytes).ok().map(Self)
     }
 
     /// HMAC-SHA256 of the pieces, one behind the other.
