@@ -264,7 +264,8 @@ fn is_about(file: &Path, query: &Query) -> bool {
     read_file(file).is_ok_and(|response| ocsp::is_about(query, &response))
 }
 
-/// Says why a certificate is not stapled, and whether that is something to mend.
+/// Says why a certificate is not stapled, and whether that is something to mend. What concerns the certificate alone
+/// is said once.
 fn tell(site: &Site<'_>, registry: &Registry, candidate: &Candidate, lack: &Lack) -> bool {
     let (server, name) = (site.server, &candidate.name);
     let tail = || x509::log_tail(&candidate.certificate);
@@ -297,7 +298,7 @@ fn tell(site: &Site<'_>, registry: &Registry, candidate: &Candidate, lack: &Lack
             unable();
         }
     }
-    let required = staple::is_required(&candidate.certificate);
+    let required = is_news && staple::is_required(&candidate.certificate);
     if required {
         let why = match lack {
             Lack::Off => "SSLUseStapling is not on",
