@@ -169,6 +169,10 @@ subtest 'data before the certificate' => sub {
     $client->send(TlsClient::request_text('GET', '/require/env') . TlsClient::request_text('GET', '/1k.bin'));
     like $client->answer->{body}, qr/^SSL_CLIENT_VERIFY=SUCCESS$/m;
     is $client->answer->{status}, 200, 'is answered afterwards';
+    $client = client('1.3', 'good');
+    $client->send(TlsClient::request_text('POST', '/require/sha256', 'Content-Length' => 3) . 'abc' . TlsClient::request_text('GET', '/cgi/env'));
+    is $client->answer('POST')->{body}, '3 ' . Digest::SHA::sha256_hex('abc') . "\n", 'a body, and a request behind it';
+    like $client->answer->{body}, qr/^SSL_CLIENT_VERIFY=SUCCESS$/m, 'which is of the same client';
 } unless TestHttpd::stock();
 
 subtest 'a client that leaves instead' => sub {

@@ -64,6 +64,17 @@ subtest 'chunked' => sub {
     }
 };
 
+subtest 'a request behind the body' => sub {
+    for my $sent (['Content-Length' => 5, 'abcde'], ['Transfer-Encoding' => 'chunked', chunked('abcde', 2)]) {
+        my ($name, $value, $body) = @$sent;
+        my $client = client();
+        my $answer = post($client, '/strong/sha256', $body . TlsClient::request_text('GET', '/cgi/env'), $name => $value);
+        is $answer->{body}, digest('abcde'), "$name: is not part of it";
+        is lc($answer->{headers}{connection} // ''), 'close', 'the connection ends';
+        is $client->receive_all, '', 'it is not answered by what was asked for afterwards';
+    }
+};
+
 subtest 'trailers' => sub {
     my $client = client();
     is post($client, '/strong/sha256', chunked('abc', 3, "X-Trailer: yes\r\n"), 'Transfer-Encoding' => 'chunked', Trailer => 'X-Trailer')->{body}, digest('abc');
@@ -77,6 +88,13 @@ subtest 'too large' => sub {
         is post(client(), $path, $body, 'Content-Length' => $size)->{status}, $status, "$path: $size bytes";
         is post(client(), $path, chunked($body, 500), 'Transfer-Encoding' => 'chunked')->{status}, $size ? $status : $path =~ /none/ ? 413 : 200, "$path: $size bytes in chunks";
     }
+    # Nobody waits for the rest.
+    my $client = client();
+    $client->send(TlsClient::request_text('POST', '/strong/sha256', 'Content-Length' => 10_000_000_000) . 'x' x 140_000);
+    is $client->answer->{status}, 413, 'ten gigabytes are announced';
+    $client = client();
+    $client->send(TlsClient::request_text('POST', '/strong/sha256', 'Transfer-Encoding' => 'chunked') . ("1\r\nx\r\n" x 132_000));
+    is $client->answer->{status}, 413, 'chunks without an end';
     like $httpd->error_log, qr/AH02018: request body exceeds maximum size \(1000\) for SSL buffer/;
     like $httpd->error_log, qr/AH02257: could not buffer message body to allow SSL renegotiation to proceed/;
 };
