@@ -172,9 +172,10 @@ sub comment_out {
     return;
 }
 
+# Something that somebody has to decide. LASTING: the new line gives the same reason to say so.
 sub decide {
-    my ($item, $what) = @_;
-    push @{$item->{file}{notes}}, [$item->{number}, "$item->{name}: $what"];
+    my ($item, $what, $lasting) = @_;
+    push @{$item->{file}{notes}}, [$item->{number}, "$item->{name}: $what", $item, "# migrate-config: $what", $lasting];
     return;
 }
 
@@ -246,6 +247,8 @@ sub mutex {
     return comment_out($item, 'not a kind of lock that Mutex has');
 }
 
+my $dbm = 'the module socache_dbm must be loaded; shmcb is faster';
+
 sub session_cache {
     my ($item) = @_;
     my ($value) = words($item->{rest});
@@ -254,7 +257,7 @@ sub session_cache {
         decide($item, 'the module socache_shmcb must be loaded');
         return write_as($item, "$known{$item->{key}} " . word('shmcb' . (defined $1 ? ":$1" : '')));
     }
-    decide($item, 'the module socache_dbm must be loaded; shmcb is faster') if $value =~ /\Adbm:/i;
+    decide($item, $dbm, 'lasting') if $value =~ /\Adbm:/i;
     return;
 }
 
@@ -315,7 +318,7 @@ sub protocol {
         write_as($item, join ' ', $name, map { word($_) } @kept);
     }
     decide($item, 'TLS 1.1 is the newest version that is left, and OpenSSL 3 does not speak it with usual cipher lists; '
-        . "consider $name all -SSLv3") if %set && !grep { !/\Atlsv1(?:\.1)?\z/ } keys %set;
+        . "consider $name all -SSLv3", 'lasting') if %set && !grep { !/\Atlsv1(?:\.1)?\z/ } keys %set;
     return;
 }
 
@@ -448,7 +451,8 @@ sub gnutls_cache {
     $kind =~ s/\Agdbm\b/dbm/;
     $kind =~ s/\Ashm(?:ht)?(?=:|\z)/shmcb/;
     $where = $where =~ s/\s+/,/gr if defined $where;    # `memcache host:port host:port` of old versions
-    decide($item, 'the module socache_' . ($kind =~ /\A(\w+)/ ? $1 : '...') . ' must be loaded') if lc $kind ne 'none';
+    my $is_dbm = lc $kind eq 'dbm';
+    decide($item, $is_dbm ? $dbm : 'the module socache_' . ($kind =~ /\A(\w+)/ ? $1 : '...') . ' must be loaded', $is_dbm) if lc $kind ne 'none';
     return write_as($item, "$name " . word(defined $where ? "$kind:$where" : $kind));
 }
 
@@ -507,11 +511,29 @@ sub migrate {
             comment_out($item, $gone->[0]);
             decide($item, $gone->[1]) if $gone->[1];
         }
-        elsif ($key =~ /\A(?:ssl|gnutls)/ && !$known{$key}) {
+        elsif ($key =~ /\A(?:ssl|gnutls|nss|stronghold)/ && !$known{$key}) {
             decide($item, 'the name is not known, and the line stays as it is');
         }
     }
     complete($file, $_) for @{$file->{scopes}};
+    mark($file);
+    return;
+}
+
+# A line that stays although there is something to decide gets that as a comment. One that has it already was spoken of
+# by an earlier run.
+sub mark {
+    my ($file) = @_;
+    my (%above, @comments);
+    for my $item (@{$file->{items}}) {
+        if (!defined $item->{key} && $item->{raw}[0] =~ /\A\s*(# migrate-config: .*?)\s*\z/) { push @comments, $1; next }
+        $above{$item} = {map { $_ => 1 } splice @comments};
+    }
+    my $stays = sub { my ($note) = @_; my $item = $note->[2]; return $note->[4] || !$item->{new} && !@{$item->{before}} && !@{$item->{after}} };
+    my @left  = grep { !$stays->($_) || !$above{$_->[2]}{$_->[3]} } @{$file->{notes}};
+    my @alone = grep { $stays->($_) } @left;
+    push @{$_->[2]{before}}, $_->[3] for @alone;
+    $file->{notes} = \@left;
     return;
 }
 

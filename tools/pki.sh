@@ -25,10 +25,16 @@ fail() {
 }
 
 # Prints the head of the script.
+head_of_script() {
+    sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
+}
+
 usage() {
-    sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" >&2
+    head_of_script >&2
     exit 2
 }
+
+case ${1:-} in -h | --help) head_of_script && exit 0 ;; esac
 
 # Runs openssl quietly; its output is shown when it fails.
 ossl() {

@@ -169,6 +169,15 @@ sub opens { my ($key) = @_; local $ENV{PHRASE} = $phrase; return Tool::command($
     Tool::refused(['certificate', "PASSPHRASE=$phrase", 'NAME=x.example.test', "OUT=$out"], qr/never an argument/, 'a pass phrase as an argument', $out);
     Tool::refused(['certificate', "CA_PASSPHRASE=$phrase", 'NAME=x.example.test', "OUT=$out"], qr/never an argument/, 'that of the authority as an argument', $out);
     Tool::refused(['certificate', 'NAME=x.example.test', 'ENCRYPT=yes', "OUT=$out"], qr/no terminal/, 'nobody to ask', $out);
+    {
+        # Neither pass phrase, or that of the server's key alone: no authority is left behind.
+        local $ENV{CA_PASSPHRASE} = $phrase;
+        Tool::refused(['certificate', 'NAME=x.example.test', 'TYPE=custom', "CA=$out/new-ca", 'ENCRYPT=yes', "OUT=$out"], qr/no terminal/, 'a new authority, and nobody to ask for the pass phrase of the key', $out);
+        local @ENV{qw(PASSPHRASE CA_PASSPHRASE)} = ($phrase, undef);
+        delete $ENV{CA_PASSPHRASE};
+        Tool::refused(['certificate', 'NAME=x.example.test', 'TYPE=custom', "CA=$out/new-ca", 'ENCRYPT=yes', "OUT=$out"], qr/no terminal/, '... or of the authority', $out);
+        ok !-e "$out/new-ca/ca.key", '... which is not made';
+    }
     for my $case (["$out/none", qr/no file/], [Tool::write_file("$out/empty", ''), qr/first line .* is empty/], [Tool::write_file("$out/blank", "\nx\n"), qr/first line .* is empty/]) {
         local $ENV{PASSPHRASE_FILE} = $case->[0];
         Tool::refused(['certificate', 'NAME=x.example.test', "OUT=$out"], $case->[1], "a bad file with a pass phrase: $case->[0]", $out);

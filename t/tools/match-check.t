@@ -78,6 +78,14 @@ for my $key ("$certs/broken/encrypted.key", "$new/traditional-encrypted.key", "$
     is Tool::at_terminal(['wrong'],  @pair)->{status}, 2, '... a wrong one from there';
     is Tool::at_terminal([''],       @pair)->{status}, 2, '... none from there';
 }
+for my $name (qw(certificate sign match-check hash-links migrate-config)) {
+    for my $option ('-h', '--help') {
+        my $help = Tool::run($name, $option);
+        is $help->{status}, 0, "$name $option";
+        my $text = qx(${\ TestHttpd::root() }/tools/$name $option 2>/dev/null);
+        like $text, qr/\Q$name\E.*\n(?:.*\n){3}/, '... the usage, on standard output';
+    }
+}
 my $usage = Tool::run('match-check');
 is $usage->{status}, 2, 'without arguments';
 like $usage->{output}, qr/Exit status: 0 they match/, '... the usage';

@@ -58,8 +58,9 @@ for my $path (glob "$samples/*.conf") {
     my ($new, $said, $diff) = migrated($old);
     is $new,  TestHttpd::slurp("$samples/$name.new"),   "$name: the new text";
     is $said, TestHttpd::slurp("$samples/$name.notes"), "$name: what is to be decided";
-    my ($again, undef, $nothing) = migrated($new);
+    my ($again, $more, $nothing) = migrated($new);
     is $nothing, '', "$name: nothing to do the second time";
+    is $more,    '', "$name: ... and nothing to say";
     my $patched = write_file("$name.patched", $old);
     open my $patch, '|-', 'patch', '--quiet', '--posix', $patched or die "patch: $!";
     print {$patch} $diff;
@@ -81,7 +82,7 @@ my @cases = (
     ['SSLMutex "file:/a b/lock"', 'Mutex "file:/a b" ssl-cache'],
     ['SSLSessionCache shm:/x(1024)', 'SSLSessionCache shmcb:/x(1024)', qr/socache_shmcb/],
     ['SSLSessionCache "shm:/a b(512000)"', 'SSLSessionCache "shmcb:/a b(512000)"', qr/socache_shmcb/],
-    ['SSLSessionCache dbm:/x', 'SSLSessionCache dbm:/x', qr/socache_dbm/],
+    ['SSLSessionCache dbm:/x', "# migrate-config: NOTE\nSSLSessionCache dbm:/x", qr/socache_dbm/],
     ['SSLSessionCache none', 'SSLSessionCache none'],
     ['SSLLog logs/x', 'ErrorLog logs/x', qr/takes all messages/],
     ['SSLLog "|/usr/bin/rotate x"', 'ErrorLog "|/usr/bin/rotate x"', qr/takes all messages/],
@@ -94,15 +95,15 @@ my @cases = (
     ["SSLLogLevel info\nLogLevel warn", "LogLevel warn\nLogLevel ssl:info"],
     ["SSLLogLevel info\nLogLevel warn ssl:error", "# migrate-config: a later LogLevel sets the level\n#SSLLogLevel info\nLogLevel warn ssl:error"],
     # One word alone without a sign, the last one, counts: before and after.
-    ['SSLOptions StdEnvVars FakeBasicAuth', 'SSLOptions StdEnvVars FakeBasicAuth', qr/FakeBasicAuth takes .* \(StdEnvVars\)/],
-    ['SSLOptions +A StdEnvVars -B', 'SSLOptions +A StdEnvVars -B', qr/StdEnvVars takes .* \(\+A\)/],
+    ['SSLOptions StdEnvVars FakeBasicAuth', "# migrate-config: NOTE\nSSLOptions StdEnvVars FakeBasicAuth", qr/FakeBasicAuth takes .* \(StdEnvVars\)/],
+    ['SSLOptions +A StdEnvVars -B', "# migrate-config: NOTE\nSSLOptions +A StdEnvVars -B", qr/StdEnvVars takes .* \(\+A\)/],
     ['SSLOptions StdEnvVars +CompatEnvVars', "# migrate-config: mod_ssl 2.4 has no CompatEnvVars\n#SSLOptions StdEnvVars +CompatEnvVars\nSSLOptions StdEnvVars", qr/SetEnvIfExpr/],
     ['SSLOptions +StdEnvVars compatenvvars -StrictRequire +FakeBasicAuth',
         "# migrate-config: mod_ssl 2.4 has no compatenvvars\n#SSLOptions +StdEnvVars compatenvvars -StrictRequire +FakeBasicAuth\nSSLOptions FakeBasicAuth -StrictRequire", qr/SetEnvIfExpr/],
     ['SSLOptions +CompatEnvVars', "# migrate-config: mod_ssl 2.4 has no CompatEnvVars\n#SSLOptions +CompatEnvVars", qr/SetEnvIfExpr/],
     ['SSLProtocol all -SSLv2 -SSLv3', 'SSLProtocol all -SSLv2 -SSLv3'],
     ['SSLProtocol all -SSLv2 +SSLv3', 'SSLProtocol all'], ['SSLProtocol ALL +sslv2', 'SSLProtocol ALL'],
-    ['SSLProtocol SSLv2 SSLv3 +TLSv1', 'SSLProtocol +TLSv1', qr/TLS 1\.1 is the newest/],
+    ['SSLProtocol SSLv2 SSLv3 +TLSv1', "# migrate-config: NOTE\nSSLProtocol +TLSv1", qr/TLS 1\.1 is the newest/],
     ['SSLProtocol TLSv1 SSLv3', "# migrate-config: there is no SSLv2 and SSLv3 any more\n#SSLProtocol TLSv1 SSLv3", qr/no version of today/],
     ['SSLProxyEngine on' . "\n" . 'SSLProxyProtocol +SSLv3 +TLSv1.2', "SSLProxyEngine on\nSSLProxyProtocol +TLSv1.2"],
     ['SSLCipherSuite HIGH:!EXP:!LOW', 'SSLCipherSuite HIGH:!EXP:!LOW'],
@@ -120,7 +121,7 @@ my @cases = (
     ["<ifdefine SSL>\n<IfModule x>\nSSLVerifyClient 2\n</ifmodule>\n</IFDEFINE>", "<IfModule ssl_module>\n<IfModule x>\nSSLVerifyClient require\n</ifmodule>\n</IfModule>"],
     ["<VirtualHost *>\n\tSSLMutex sem\n</VirtualHost>",
         "<VirtualHost *>\n\t# migrate-config: this setting belongs in front of the virtual hosts\n\t#SSLMutex sem\n</VirtualHost>", qr/in front/],
-    ["GnuTLSCache dbm /x", 'SSLSessionCache dbm:/x', qr/socache_dbm/],
+    ["GnuTLSCache dbm /x", "# migrate-config: NOTE\nSSLSessionCache dbm:/x", qr/socache_dbm/],
     # Lines that go on, comments that go on, programs, and things that only look like directives.
     ["SSLVerifyClient \\\n  2", 'SSLVerifyClient require'], ["SSLVerify\\\nClient 2", 'SSLVerifyClient require'],
     ["# a comment \\\nSSLVerifyClient 2", "# a comment \\\nSSLVerifyClient 2"],
@@ -128,7 +129,9 @@ my @cases = (
     ["Header set X SSLMutex\n#SSLMutex sem\n  # SSLLog x", "Header set X SSLMutex\n#SSLMutex sem\n  # SSLLog x"],
     ['SSLMutex none \\', "# migrate-config: the session cache is always locked where it needs to be\n#SSLMutex none "],
     ["SSLVerifyClient 2\r\nServerName x\r\n SSLMutex none\r", "SSLVerifyClient require\r\nServerName x\r\n # migrate-config: the session cache is always locked where it needs to be\r\n #SSLMutex none\r"],
-    ["SSLWhatever x", 'SSLWhatever x', qr/not known/],
+    ["  SSLWhatever x", "  # migrate-config: NOTE\n  SSLWhatever x", qr/not known/], ['NSSEngine on', "# migrate-config: NOTE\nNSSEngine on", qr/not known/],
+    ['StrongholdNew x', "# migrate-config: NOTE\nStrongholdNew x", qr/not known/],
+    ["# migrate-config: another one\nSSLWhatever x", "# migrate-config: another one\n# migrate-config: NOTE\nSSLWhatever x", qr/not known/],
     ['', ''], [' ', ' '], ["\\", "\\"], ["\xef\xbb\xbfServerName \xff\xfe", "\xef\xbb\xbfServerName \xff\xfe"],
 );
 for my $case (@cases) {
@@ -137,7 +140,10 @@ for my $case (@cases) {
         next if $end eq '' && $old =~ /[\\\r]\z/ || $end ne '' && $old eq '';
         (my $name = $old) =~ s/([^ -~])/sprintf '\\x%02x', ord $1/ge;
         my ($got, $said) = migrated($old . $end);
-        is $got, $new . $end, "$name" . ($end eq '' ? ' (no newline)' : '');
+        # The note of a line that stays is in a comment above it.
+        my ($first) = $said =~ /^\d+: [^:]+: (.*)$/m;
+        is((migrated($got))[1], '', '... a second run says nothing');
+        is $got, ($new . $end) =~ s/NOTE/$first \/\/ 'NOTE'/er, "$name" . ($end eq '' ? ' (no newline)' : '');
         if ($note) { like $said, $note, '... with a note' }
         else       { is $said, '', '... with nothing to decide' }
     }

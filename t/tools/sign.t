@@ -123,7 +123,9 @@ is Tool::names($greedy =~ s/csr\z/pem/r), 'DNS:greedy.example.test', 'gets its h
 is_deeply [$text =~ /^            X509v3 (.*?): /mg], ['Basic Constraints', 'Key Usage', 'Extended Key Usage', 'Subject Key Identifier', 'Subject Alternative Name', 'Authority Key Identifier'], 'the usual extensions';
 like $text, qr/CA:FALSE/, '... is no authority';
 unlike $text, qr/CA:TRUE|Certificate Sign|CRL Sign|Code Signing|OCSP|00:11:22|something|1\.2\.3\.4/, '... and nothing else';
-like $run->{output}, qr/left out: 11 names or extensions/, 'one is told';
+my $wishes = 'extension basicConstraints, extension keyUsage, extension extendedKeyUsage, extension nameConstraints, extension subjectKeyIdentifier, extension certificatePolicies, '
+    . 'extension 1.2.3.4.5, URI http://greedy.example.test/, otherName, directoryName, registeredID';
+like $run->{output}, qr/^  left out of what the request asks for: \Q$wishes\E$/m, 'one is told what it does not get';
 is Tool::command('openssl', 'verify', '-CAfile', "$ca/ca.pem", '-purpose', 'sslserver', $greedy =~ s/csr\z/pem/r)->{status}, 0, 'a good certificate of a server';
 
 # --- Refused ---------------------------------------------------------------------------------------------------------
