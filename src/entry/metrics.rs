@@ -76,9 +76,9 @@ fn tickets(_main: Server<'_>) -> Vec<Family> {
             status.map(|status| status.epoch.into()),
         ),
         gauge(
-            "ticket_key_age_seconds",
-            "How long the key that seals session tickets has been in use, in seconds",
-            status.map(|status| status.age),
+            "ticket_key_start_timestamp_seconds",
+            "Since when the key that seals session tickets has been in use, in seconds since 1970",
+            status.map(|status| status.since),
         ),
         gauge(
             "ticket_keys",

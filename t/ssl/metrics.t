@@ -9,6 +9,7 @@ use ClientPki ();
 use Curl ();
 use Responder ();
 use TestHttpd ();
+use Ticket ();
 use TlsClient ();
 
 plan skip_all => 'the distribution\'s module has no figures' if TestHttpd::stock();
@@ -23,6 +24,8 @@ my $certs = TestHttpd::certs();
 my $config = <<"END";
 Protocols h2 http/1.1
 SSLSessionCache shmcb
+# No key is replaced while the test runs.
+SSLSessionTicketKeyLifetime 4294967295
 <Location /metrics>
     SetHandler ssl-metrics
 </Location>
@@ -157,9 +160,11 @@ for my $version ('1.2', '1.3') {
     @issued = $version eq '1.3' ? tickets(issued => 1) : ();
     moves("TLS $version, resumed", sub { client(1, version => $version, session => $session{$version})->handshake->get('/1.bin') }, resumed($version), tickets(used => 1), @issued);
 }
-# The keys of tickets are each configuration's own.
+# Keys of tickets outlive a configuration.
 graceful();
-moves('a ticket that no key opens', sub { client(1, version => '1.2', session => $session{'1.2'})->handshake->get('/1.bin') }, full('1.2'), tickets(unreadable => 1), tickets(issued => 1));
+moves('a ticket of before a graceful restart', sub { client(1, version => '1.2', session => Ticket::copy($session{'1.2'}))->handshake->get('/1.bin') }, resumed('1.2'), tickets(used => 1));
+my $strange = Ticket::with($session{'1.2'}, 'x' x 16 . substr Ticket::of($session{'1.2'}), 16);
+moves('a ticket that no key opens', sub { client(1, version => '1.2', session => $strange)->handshake->get('/1.bin') }, full('1.2'), tickets(unreadable => 1), tickets(issued => 1));
 moves('a ticket of another host', sub { client(1, version => '1.2', sni => 'other.example.test', session => client(1, version => '1.2')->handshake->session)->handshake->get('/1.bin', Host => 'other.example.test') },
     'handshakes_total{kind="full",version="TLSv1.2"}' => 2, tickets(refused => 1), tickets(issued => 2));
 

@@ -81,7 +81,9 @@ pub struct Keys {
 pub struct Status {
     /// The number of the epoch.
     pub epoch: u32,
-    /// How long the key that seals has been in use, in seconds.
+    /// When its key began to seal, in seconds since 1970.
+    pub since: u64,
+    /// How long ago that was, in seconds.
     pub age: u64,
     /// How many keys open tickets.
     pub honoured: usize,
@@ -118,8 +120,9 @@ impl Keys {
     /// Something to look at.
     #[must_use]
     pub fn status(&self, now: i64) -> Status {
-        let age = u64::try_from(now).unwrap_or(0).saturating_sub(self.plan.starts(self.epoch));
-        Status { epoch: self.epoch, age, honoured: self.keys.len() }
+        let since = self.plan.starts(self.epoch);
+        let age = u64::try_from(now).unwrap_or(0).saturating_sub(since);
+        Status { epoch: self.epoch, since, age, honoured: self.keys.len() }
     }
 
     /// Reads what [`Ring::words`] has made. `None` for zeros.
@@ -302,7 +305,7 @@ mod tests {
     fn a_key_opens_as_long_as_its_tickets_live() {
         let mut ring = ring(ALONE, 1_010);
         let first = name(&ring);
-        assert_eq!(ring.keys().status(1_015), Status { epoch: 10, age: 15, honoured: 1 });
+        assert_eq!(ring.keys().status(1_015), Status { epoch: 10, since: 1_000, age: 15, honoured: 1 });
         assert!(!ring.keys().is_due(1_099) && ring.keys().is_due(1_100));
         for (now, honoured, old) in [(1_100, 2, true), (1_299, 3, true), (1_349, 4, true)] {
             ring = ring.follow(now, &toy).unwrap();
@@ -317,7 +320,7 @@ mod tests {
         assert_eq!(ring.keys().status(1_350).honoured, 3);
         assert!(ring.keys().opening(&[0; NAME], 1_350).is_none());
         ring = ring.follow(90_000, &toy).unwrap();
-        assert_eq!(ring.keys().status(90_000), Status { epoch: 900, age: 0, honoured: 1 });
+        assert_eq!(ring.keys().status(90_000), Status { epoch: 900, since: 90_000, age: 0, honoured: 1 });
     }
 
     #[test]
@@ -350,7 +353,7 @@ mod tests {
         assert!(alone.keys().is_due(810) && alone.keys().is_behind(810));
         assert!(!shared.keys().is_due(810));
         assert_eq!(name(&shared.clone().follow(810, &toy).unwrap()), name(&shared));
-        assert_eq!(alone.keys().status(-5), Status { epoch: 10, age: 0, honoured: 1 });
+        assert_eq!(alone.keys().status(-5), Status { epoch: 10, since: 1_000, age: 0, honoured: 1 });
     }
 
     #[test]
