@@ -189,6 +189,20 @@ pub fn is_about(query: &Query, der: &[u8]) -> bool {
     about
 }
 
+/// Which of two responses about a certificate was true later (thisUpdate): whether that is the first one. `None` if
+/// one of them says nothing of it.
+#[must_use]
+pub fn is_newer(query: &Query, one: &[u8], other: &[u8]) -> Option<bool> {
+    error::clear();
+    let until = |der| {
+        let basic = decode(der)?.basic().ok()?;
+        seconds_until(basic.find_status(&query.id)?.this_update.as_ptr())
+    };
+    let newer = until(one).zip(until(other)).map(|(one, other)| one > other);
+    error::clear();
+    newer
+}
+
 /// The `openssl` crate takes the library's reasons out of its queue.
 fn put_back(stack: &openssl::error::ErrorStack, why: Unusable) -> Unusable {
     stack.put();

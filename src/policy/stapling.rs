@@ -8,6 +8,8 @@ use std::time::Duration;
 
 /// Seconds to the first question after a failure; each failure doubles them.
 const FIRST_RETRY: u64 = 15;
+/// Failures after which waits do not become longer.
+const MANY: u64 = 31;
 /// Seconds between questions at least, however short-lived the responses are.
 const LEAST: u64 = 30;
 /// Questions that are on their way at once: altogether, and to one responder.
@@ -109,6 +111,8 @@ impl State {
 pub enum Heard {
     /// A response that may be believed, and for how long, if it says so.
     Response(CertStatus, Option<Duration>),
+    /// One that may be believed, but was true before the one that is stapled.
+    Older,
     /// One that says nothing of the certificate now: an error, one that is out of date or about others.
     Useless,
     /// One whose contents nobody can read.
@@ -138,6 +142,10 @@ pub fn conclude(before: &State, heard: Heard, terms: &Terms, now: u64, random: u
         && !(status == CertStatus::Unknown && holds_still)
     {
         return (Choice::Heard, taken(status, holds, terms, now, random));
+    }
+    if heard == Heard::Older && holds_still {
+        let renew_at = now + retry(MANY, terms, random);
+        return (Choice::Kept, State { asked_at: now, renew_at, failures: 0, ..*before });
     }
     let failures = before.failures + 1;
     let failed = State { asked_at: now, failures, renew_at: now + retry(failures, terms, random), ..*before };
@@ -266,6 +274,8 @@ mod tests {
             (past, Heard::Useless, [heard, heard, nothing, nothing]),
             (error, Heard::Useless, [heard, heard, nothing, nothing]),
             (good, Heard::Useless, [kept; 4]),
+            (good, Heard::Older, [kept; 4]),
+            (past, Heard::Older, [nothing; 4]),
             (none, Heard::Unreadable, [nothing; 4]),
             (good, Heard::Unreadable, [kept; 4]),
             (none, Heard::Nothing, [later, nothing, nothing, nothing]),

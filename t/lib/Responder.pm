@@ -215,6 +215,7 @@ sub bytes {
     endless2 => signed('good',    'ca', days => 0),
     old      => stored('old.der'),
     issuer   => stored('issuer.der'),
+    before   => stored('before.der'),
     wrong    => stored('wrong.der'),
     other    => stored('other.der'),
     later    => bytes("$OK\r\n\x30\x03\x0a\x01\x03"),

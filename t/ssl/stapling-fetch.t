@@ -118,6 +118,11 @@ for my $how (qw(silent huge endless dribble)) {
     like $page->('/metrics'), qr/^mod_ssl_staples_failing 1$/m, 'the figures say that somebody fails';
     $ours->turn('revoked');
     is Staples::wait_stapled($httpd, 'revoked'), 'revoked', 'revoked comes before a good one';
+    $pki->response('now', 'before.der', 'good', 'ca', ahead => -3600);
+    $ours->turn('before');
+    $count = $ours->count('switch');
+    $httpd->wait_for(sub { $ours->count('switch') > $count + 2 }, 'older responses');
+    is Staples::stapled($httpd), 'revoked', '... and a good one from before that does not count any more';
     $ours->turn('good');
     is Staples::wait_stapled($httpd, 'good'), 'good', '... and good before that';
 

@@ -11,7 +11,7 @@ use crate::httpd::log::{LogTarget, log};
 use crate::httpd::server::ServerSlot;
 use crate::httpd::{Level, helper};
 use crate::ossl::error;
-use crate::ossl::ocsp::{Answer, Status, Unusable};
+use crate::ossl::ocsp::{self, Answer, Status, Unusable};
 use crate::ossl::staple::TRY_LATER;
 use crate::ossl::x509;
 use crate::policy::answers::Quiet;
@@ -149,7 +149,8 @@ impl Fetcher<'_> {
             error::clear();
             return false;
         };
-        if status == Status::Unknown || holds.is_some_and(|holds| holds.is_zero()) {
+        let is_old = self.jobs[index].state.has_response(now) && self.is_older(index, &response);
+        if is_old || status == Status::Unknown || holds.is_some_and(|holds| holds.is_zero()) {
             return false;
         }
         let state = taken(cert_status(status), holds, &staple.terms, now, random());
@@ -182,7 +183,10 @@ impl Fetcher<'_> {
         let now = now();
         let failed = !matches!(outcome, Some(Ok(_)));
         let (verdict, response) = match outcome {
-            Some(Ok(response)) => (judge(&self.work.staples[index], &response), response),
+            Some(Ok(response)) => {
+                let verdict = judge(&self.work.staples[index], &response);
+                (self.compare(index, verdict, &response, now), response)
+            }
             Some(Err(failure)) => (Verdict::failed("AH01941", &failure.to_string()), Vec::new()),
             None => (Verdict::failed("AH01941", "it could not be asked"), Vec::new()),
         };
@@ -204,6 +208,19 @@ impl Fetcher<'_> {
                 self.settle(other, Heard::Nothing, &[], now);
             }
         }
+    }
+
+    /// A response that is older than the one that is stapled does not replace it: several machines answer for a
+    /// responder, and somebody on the way could have kept one from before a certificate was revoked.
+    fn compare(&self, index: usize, verdict: Verdict, response: &[u8], now: u64) -> Verdict {
+        let Heard::Response(..) = verdict.heard else { return verdict };
+        let is_old = self.jobs[index].state.has_response(now) && self.is_older(index, response);
+        if is_old { Verdict { heard: Heard::Older, ..verdict } } else { verdict }
+    }
+
+    fn is_older(&self, index: usize, response: &[u8]) -> bool {
+        let staple = &self.work.staples[index];
+        ocsp::is_newer(&staple.query, &staple.record().bytes, response) == Some(true)
     }
 
     /// Says what is wrong, once in a while for each responder.

@@ -1,7 +1,7 @@
 //! OCSP: responses of all kinds to a question.
 
 use super::make::{Kind, authority, certificate, key};
-use crate::ossl::ocsp::{Answer, Query, Rules, Status, Unusable, check};
+use crate::ossl::ocsp::{Answer, Query, Rules, Status, Unusable, check, is_about, is_newer};
 use foreign_types::{ForeignType, ForeignTypeRef};
 use libc::{c_int, c_long, c_ulong, c_void};
 use openssl::hash::MessageDigest;
@@ -178,6 +178,28 @@ fn ask(cast: &Cast, nonce: bool, reply: Reply<'_>, rules: &Rules<'_>) -> Result<
     let answer = check(&query, &reply.der(&query, issuer), rules);
     crate::ossl::error::clear();
     answer
+}
+
+#[test]
+fn which_of_two_is_newer() {
+    let cast = cast();
+    let (issuer, issuer_key) = authority();
+    let query = Query::new(&cast.client, issuer, false).unwrap();
+    let reply = |this| Reply { this, nonce: Nonce::None, ..good(&cast) }.der(&query, issuer);
+    let other = Reply { about: issuer, signer: (issuer, issuer_key), nonce: Nonce::None, ..good(&cast) };
+    let other = other.der(&query, issuer);
+    let (old, new, next) = (reply(-3600), reply(-60), reply(86_400));
+    for (one, two, newer) in [
+        (&new, &old, Some(true)),
+        (&old, &new, Some(false)),
+        (&new, &new, Some(false)),
+        (&next, &new, Some(true)),
+        (&other, &old, None),
+        (&new, &b"garbage".to_vec(), None),
+    ] {
+        assert_eq!(is_newer(&query, one, two), newer);
+    }
+    assert!(is_about(&query, &old) && !is_about(&query, &other) && !is_about(&query, b"garbage"));
 }
 
 #[test]
