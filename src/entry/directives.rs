@@ -9,6 +9,7 @@ mod client;
 mod legacy;
 mod ocsp;
 mod policy;
+mod proxy;
 mod session;
 mod stapling;
 
@@ -99,6 +100,7 @@ pub static TABLE: &[&[Directive]] = &[
     legacy::ROWS,
     ocsp::ROWS,
     policy::ROWS,
+    proxy::ROWS,
     session::ROWS,
     stapling::ROWS,
 ];

@@ -10,6 +10,7 @@ use crate::httpd::Level;
 use crate::httpd::filter::{Mode, ReadRequest};
 use crate::httpd::log::log;
 use crate::io::output::RECORD;
+use crate::ossl::error::LibraryError;
 use crate::ossl::ssl::{Ssl, Stopped};
 
 /// The longest piece of a line that is handed out at once.
@@ -40,6 +41,8 @@ pub fn read(state: &ConnState, into: &mut Brigade<'_>, request: ReadRequest) -> 
     match request.mode {
         Mode::Init => Status::SUCCESS,
         Mode::Other => Status::ENOTIMPL,
+        // mod_proxy asks whether the connection is still good for a request.
+        Mode::Speculative if !request.block && is_retired(state) => Status::EOF,
         Mode::Bytes | Mode::Line | Mode::Speculative => {
             let Some(mut plaintext) = state.plaintext.take() else {
                 // A filter below called the chain it is part of.
@@ -54,6 +57,12 @@ pub fn read(state: &ConnState, into: &mut Brigade<'_>, request: ReadRequest) -> 
             outcome.err().unwrap_or(Status::SUCCESS)
         }
     }
+}
+
+/// Whether a connection to a backend is not to be used again, because the next
+/// request may have other terms.
+fn is_retired(state: &ConnState) -> bool {
+    state.outgoing.as_ref().is_some_and(|outgoing| outgoing.policy.is_mixed())
 }
 
 /// After the TLS part: the made-up request, then nothing. What the network
@@ -228,6 +237,11 @@ fn stop(state: &ConnState, stopped: Stopped, waiting: Waiting) -> Status {
         Stopped::Library(errors) | Stopped::HttpRequest(errors) => {
             log!(conn, Info, "AH01992: SSL library error {number} reading data");
             report::library_errors(state.server().get(), Level::Info, &errors);
+            if state.outgoing.is_some() && errors.iter().any(LibraryError::is_unexpected_eof) {
+                // Many backends end without a word. mod_proxy sees whether a length was promised.
+                state.failed.set(Some(Status::EOF));
+                return Status::EOF;
+            }
             // The alert that says why; whether it arrives changes nothing.
             let _ = state.wire.send(waiting);
             Status::EGENERAL

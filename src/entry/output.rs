@@ -3,6 +3,7 @@
 use super::connection::ConnState;
 use super::filters::COALESCING;
 use super::handshake;
+use super::proxy::Outgoing;
 use super::report;
 use super::shutdown;
 use super::wire::Waiting;
@@ -31,6 +32,14 @@ pub fn write(state: &ConnState, filter: Filter<'_>, brigade: &mut Brigade<'_>) -
         }
     }
     let Some(ssl) = state.ssl() else { return without_tls(state, filter, brigade) };
+    if let Some(outgoing) = &state.outgoing {
+        if outgoing.is_misplaced() && brigade.kinds().any(|kind| matches!(kind, Kind::Data | Kind::File)) {
+            brigade.clear();
+            return refuse_misplaced(state, outgoing);
+        }
+        // The backend may have begun another handshake.
+        state.wire.wait(Waiting::Block);
+    }
     let mut writer = Writer::new(state, &ssl, brigade.known_len());
     let outcome = writer.take_all(brigade).and_then(|()| writer.finish());
     if let Err(status) = outcome {
@@ -55,6 +64,20 @@ fn without_tls(state: &ConnState, filter: Filter<'_>, brigade: &mut Brigade<'_>)
         return Status::ECONNABORTED;
     }
     filter.pass_next(brigade)
+}
+
+/// mod_proxy would send a request to a backend that was verified, or shown a
+/// certificate, on other terms than the request's.
+fn refuse_misplaced(state: &ConnState, outgoing: &Outgoing) -> Status {
+    let (conn, id) = (state.conn(), state.vhost_id());
+    log!(
+        conn,
+        Error,
+        "SSL Proxy: a connection to a backend of {id} was made with other SSLProxy settings than those of the request that is to be sent on it; such connections are no longer kept"
+    );
+    outgoing.policy.note_mixed();
+    handshake::abort(state);
+    Status::ECONNABORTED
 }
 
 /// Metadata while the handshake is not finished: nothing waits for the peer

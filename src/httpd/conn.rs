@@ -82,6 +82,16 @@ impl<'c> Conn<'c> {
         }
     }
 
+    /// The address and port of the other end; empty and 0 when it has none.
+    #[must_use]
+    pub fn peer(self) -> (String, u16) {
+        // SAFETY: NULL, or a text that lives as long as the connection.
+        let address = unsafe { text_from(self.rec().client_ip) }.unwrap_or_default();
+        // SAFETY: NULL, or lives as long as the connection.
+        let port = unsafe { self.rec().client_addr.as_ref() }.map_or(0, |address| address.port);
+        (address.to_string_lossy().into_owned(), port)
+    }
+
     /// Its number.
     #[must_use]
     pub fn id(self) -> i64 {
