@@ -141,7 +141,7 @@ fn make(
 ) -> Result<ProxyPolicy, Failed> {
     let protocols = declared.protocol.unwrap_or(Protocols::DEFAULT);
     let Some((min, max)) = protocols.range() else {
-        return site.fail("AH02231: No SSL protocols available [hint: SSLProxyProtocol]", &[]);
+        return site.fail("AH02231: No SSL protocols available [hint: SSLProtocol]", &[]);
     };
     log!(site.server, Trace3, "Creating new SSL context for backends (protocols: {})", protocols.names());
     let ctx = match SslCtx::client() {
