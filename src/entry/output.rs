@@ -75,7 +75,7 @@ fn refuse_misplaced(state: &ConnState, outgoing: &Outgoing) -> Status {
         Error,
         "SSL Proxy: a connection to a backend of {id} was made with other SSLProxy settings than those of the request that is to be sent on it; such connections are no longer kept"
     );
-    outgoing.policy.note_mixed();
+    outgoing.stop_keeping();
     handshake::abort(state);
     Status::ECONNABORTED
 }

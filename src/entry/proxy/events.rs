@@ -132,6 +132,7 @@ fn show(state: &ConnState, outgoing: &Outgoing, ssl: &SslRef) -> CertificateVerd
     log!(conn, Debug, "AH02267: {prefix} ({id}) entered");
     // What was shown before may not be what is asked for now.
     ssl.clear_identities();
+    outgoing.shown.take();
     let pairs = &outgoing.policy.pairs;
     if pairs.is_empty() {
         log!(
@@ -164,5 +165,6 @@ fn show(state: &ConnState, outgoing: &Outgoing, ssl: &SslRef) -> CertificateVerd
         report::library_errors(state.server().get(), Level::Error, &errors);
         return CertificateVerdict::Refuse;
     }
+    outgoing.shown.replace(Some(identity.certificate().to_owned()));
     CertificateVerdict::Ready
 }

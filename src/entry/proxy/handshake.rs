@@ -170,19 +170,19 @@ fn conclude(state: &ConnState, outgoing: &Outgoing, ssl: &Ssl) -> Result<(), Sta
             return leave(state, outgoing);
         }
     };
+    let outcome = outcome(outgoing, ssl, certificate.as_deref());
+    // What the library says of a resumed session is about another context's server.
+    let shown = outgoing.shown.borrow().clone();
+    let established = Established { certificate: shown, ..Established::of(ssl, &state.vhost(), outcome) };
+    state.shared.establish(established);
     if let Err(said) = offered::proxy_post_handshake(state.conn(), ssl) {
         log!(state.conn(), Info, "Connection refused by another module (proxy_post_handshake: {said})");
         super::note::set("another module refuses the backend");
         return leave(state, outgoing);
     }
-    let outcome = outcome(outgoing, ssl, certificate.as_deref());
-    // What the library says of a resumed session is about another context's server.
-    let established =
-        Established { certificate: ssl.certificate(), ..Established::of(ssl, &state.vhost(), outcome) };
     if !state.admit(admitted) {
         return leave(state, outgoing);
     }
-    state.shared.establish(established);
     set_result(state.conn(), c"ok");
     Ok(())
 }

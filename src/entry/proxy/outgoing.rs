@@ -7,12 +7,23 @@ use crate::ossl::session::{Session, SessionRef};
 use crate::ossl::ssl::Ssl;
 use crate::policy::backend::Admitted;
 use crate::policy::resumption::LONGEST;
+use openssl::x509::X509;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::sync::Arc;
 
 /// Seconds since 1970.
 pub fn now() -> i64 {
     time::now() / 1_000_000
+}
+
+/// What mod_proxy wants to use a connection for.
+enum Wanted {
+    /// On the terms of its handshake.
+    Same,
+    /// On others.
+    Other(Arc<ProxyPolicy>),
+    /// Where TLS is off.
+    NoTls,
 }
 
 /// The side of a connection that begins.
@@ -36,12 +47,14 @@ pub struct Outgoing {
     pub refused: Cell<bool>,
     /// When the first certificate of the chain ends, in seconds since 1970.
     pub chain_ends: Cell<i64>,
+    /// The certificate that was shown to the backend.
+    pub shown: RefCell<Option<X509>>,
     /// Sessions that came before the backend was admitted.
     waiting: RefCell<Vec<Session>>,
     /// The backend was admitted.
     admitted: Cell<bool>,
-    /// The current request wants other terms.
-    misplaced: Cell<bool>,
+    /// What the current request wants, when that is something else.
+    wanted: RefCell<Wanted>,
 }
 
 impl Outgoing {
@@ -58,9 +71,10 @@ impl Outgoing {
             completed: Cell::new(false),
             refused: Cell::new(false),
             chain_ends: Cell::new(i64::MAX),
+            shown: RefCell::new(None),
             waiting: RefCell::new(Vec::new()),
             admitted: Cell::new(false),
-            misplaced: Cell::new(false),
+            wanted: RefCell::new(Wanted::Same),
         }
     }
 
@@ -78,13 +92,26 @@ impl Outgoing {
     /// mod_proxy uses the connection for something else, on the terms of
     /// `policy`.
     pub fn rebind(&self, policy: Option<&Arc<ProxyPolicy>>) {
-        self.misplaced.set(!policy.is_some_and(|policy| Arc::ptr_eq(policy, &self.policy)));
+        self.wanted.replace(match policy {
+            Some(policy) if Arc::ptr_eq(policy, &self.policy) => Wanted::Same,
+            Some(policy) => Wanted::Other(Arc::clone(policy)),
+            None => Wanted::NoTls,
+        });
     }
 
     /// Whether what is sent now wants other terms than those of the handshake.
     #[must_use]
     pub fn is_misplaced(&self) -> bool {
-        self.misplaced.get()
+        !matches!(*self.wanted.borrow(), Wanted::Same)
+    }
+
+    /// Connections on these terms, and on those that are wanted now, are not
+    /// kept from now on: mod_proxy mixes their requests.
+    pub fn stop_keeping(&self) {
+        self.policy.note_mixed();
+        if let Wanted::Other(policy) = &*self.wanted.borrow() {
+            policy.note_mixed();
+        }
     }
 
     /// Where the connection goes.
@@ -109,6 +136,7 @@ impl Outgoing {
             return None;
         }
         self.chain_ends.set(kept.chain_ends);
+        self.shown.replace(kept.shown);
         Some(kept.session)
     }
 
@@ -146,7 +174,8 @@ impl Outgoing {
         // Without a ticket, or a word about it, TLS 1.2 leaves the time to us.
         let lifetime = if is_tls13 || hint > 0 { hint } else { LONGEST };
         let trust = self.trust.borrow().clone();
-        let kept = Resumable::new(session, trust, self.chain_ends.get());
+        let shown = self.shown.borrow().clone();
+        let kept = Resumable { session, trust, chain_ends: self.chain_ends.get(), shown };
         self.policy.sessions.put(backend, kept, is_tls13, now(), lifetime);
     }
 }

@@ -9,6 +9,7 @@ use crate::ossl::identity::Identity;
 use crate::ossl::session::Session;
 use crate::policy::backend::Checks;
 use crate::policy::resumption::Book;
+use openssl::x509::X509;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -101,18 +102,14 @@ pub struct Resumable {
     /// The session.
     pub session: Session,
     /// What the backend was verified by.
-    trust: Option<Arc<Loaded>>,
+    pub trust: Option<Arc<Loaded>>,
     /// When the first certificate of its chain ends, in seconds since 1970.
     pub chain_ends: i64,
+    /// The certificate that was shown to it.
+    pub shown: Option<X509>,
 }
 
 impl Resumable {
-    /// A session that was made when this was in force.
-    #[must_use]
-    pub fn new(session: Session, trust: Option<Arc<Loaded>>, chain_ends: i64) -> Self {
-        Self { session, trust, chain_ends }
-    }
-
     /// Whether the backend would be verified by the same today.
     #[must_use]
     pub fn fits(&self, trust: Option<&Arc<Loaded>>) -> bool {
