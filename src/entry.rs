@@ -22,6 +22,7 @@ pub mod module;
 pub mod ocsp;
 pub mod offered;
 pub mod output;
+pub mod pace;
 pub mod proxy;
 mod renegotiate;
 pub mod report;
