@@ -382,7 +382,10 @@ impl Transport for Rc<Wire> {
         }
         outcome.unwrap_or_else(|status| {
             self.status.set(status);
-            self.ended.set(true);
+            // Who waits in short turns goes on after each (mod_proxy_http2).
+            if !status.is_timeup() {
+                self.ended.set(true);
+            }
             Io::Failed
         })
     }

@@ -112,6 +112,8 @@ for my $version ('--http1.1', '--http2') {
         is digest_of($answer->{body}), $digest{'1m'}, "$version, $kind: 1m" or diag $answer->{status};
     }
 }
+# mod_proxy_http2 waits in short turns.
+is Curl::get("$front/$_/cgi/late")->{body}, "late\nlater\n", "$_: a backend that takes its time" for qw(name h2);
 like $httpd->access_log('backend'), qr/^TLSv1.3 localhost localhost:\d+ HTTP\/1.1 200 \/1k.bin$/m, 'the name is sent (SNI)';
 like $httpd->access_log('backend'), qr/^TLSv1.3 localhost localhost:\d+ HTTP\/2.0 200 \/1k.bin$/m, '... also with HTTP/2';
 is Curl::status('http://127.0.0.1:' . $httpd->port(3) . '/1k.bin'), 500, 'without SSLProxyEngine: 500';
