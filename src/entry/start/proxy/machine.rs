@@ -1,9 +1,9 @@
 //! Certificates that are shown to backends: `SSLProxyMachineCertificate...`.
 
-use super::super::Failed;
-use super::super::context::Site;
 use crate::config::proxy::ProxyConfig;
 use crate::entry::proxy::Pair;
+use crate::entry::start::Failed;
+use crate::entry::start::context::Site;
 use crate::entry::trust::files_of;
 use crate::httpd::log::log;
 use crate::ossl::ctx::SslCtx;
