@@ -21,9 +21,16 @@ APR_DECLARE_EXTERNAL_HOOK(ssl, SSL, int, init_server, (server_rec *s, apr_pool_t
 
 /*
  * For every connection, before its handshake; SSL_get_app_data(ssl) is c. OK or DECLINED; anything else ends the
- * connection. The virtual host is not known yet: its context may replace that of the SSL object.
+ * connection. The virtual host is not known yet: its context may replace that of the SSL object. is_proxy says that the
+ * connection goes to another server.
  */
 APR_DECLARE_EXTERNAL_HOOK(ssl, SSL, int, pre_handshake, (conn_rec *c, SSL *ssl, int is_proxy))
+
+/*
+ * For every connection to another server, when its handshake is finished and the server was found to be the right one, by
+ * all that is configured. OK or DECLINED; with anything else no data is sent and the connection ends.
+ */
+APR_DECLARE_EXTERNAL_HOOK(ssl, SSL, int, proxy_post_handshake, (conn_rec *c, SSL *ssl))
 
 /*
  * The certificate and key for a client that offers the protocol "acme-tls/1" (RFC 8737) and asks for this name. The first

@@ -14,6 +14,7 @@ pub mod options;
 pub mod pass_phrase;
 pub mod preset;
 pub mod protocol;
+pub mod proxy;
 pub mod random;
 pub mod server;
 pub mod sni_policy;

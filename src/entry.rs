@@ -22,6 +22,8 @@ pub mod module;
 pub mod ocsp;
 pub mod offered;
 pub mod output;
+pub mod pace;
+pub mod proxy;
 mod renegotiate;
 pub mod report;
 pub mod request;

@@ -18,6 +18,7 @@ pub mod identity;
 pub mod lib;
 pub mod load;
 pub mod ocsp;
+pub mod pairs;
 pub mod params;
 pub mod session;
 #[cfg_attr(not(openssl_srp), path = "ossl/srp_absent.rs")]

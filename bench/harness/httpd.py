@@ -29,6 +29,8 @@ _MODULES = {
     "authz_core_module": "mod_authz_core",
     "socache_shmcb_module": "mod_socache_shmcb",
     "http2_module": "mod_http2",
+    "proxy_module": "mod_proxy",
+    "proxy_http_module": "mod_proxy_http",
 }
 
 _MPM_SETTINGS = {
@@ -52,6 +54,10 @@ MaxSpareServers {2 * THREADS}
 """,
 }
 _MPM_SETTINGS["worker"] = _MPM_SETTINGS["event"].replace("AsyncRequestWorkerFactor 64\n", "")
+
+
+# Hosts that pass requests on: with connections that are kept, and with one for each request.
+_PROXIES = {"kept": "", "new": "disablereuse=on"}
 
 
 @dataclass(frozen=True)
@@ -121,9 +127,11 @@ class Server:
 
     `name` tells it from the others of the run; `vhosts` adds that many name-based virtual
     hosts, each with its own certificate, on a further port; `lines` are further ones for all.
+    With a `backend`, another of these, there are two hosts that pass requests on to it.
     """
 
-    def __init__(self, name, module, installation, fixtures, mpm, processors=None, vhosts=0, shared=False, lines=""):
+    def __init__(self, name, module, installation, fixtures, mpm, processors=None, vhosts=0, shared=False, lines="",
+                 backend=None):
         self.name = name
         self.module = module
         self.installation = installation
@@ -133,6 +141,7 @@ class Server:
         self.vhosts = vhosts
         self.shared = shared
         self.lines = lines
+        self.backend = backend
         self.root = fixtures.directory / name
         self.ports = {}
         self.process = None
@@ -149,6 +158,8 @@ class Server:
         }
         if self.mpm == "prefork":
             del kinds["h2"]
+        if self.backend:
+            kinds |= {f"proxy-{kind}": ("p256", self._proxy_lines(options)) for kind, options in _PROXIES.items()}
         self.ports = {kind: free_port() for kind in [*kinds, "vhosts"]}
         hosts = [
             _vhost(self.ports[kind], "bench.example", certificates / certificate, extra)
@@ -188,6 +199,14 @@ Require all denied
 Require all granted
 </Directory>
 {"".join(hosts)}"""
+
+    def _proxy_lines(self, options):
+        return f"""SSLProxyEngine on
+SSLProxyVerify require
+SSLProxyCACertificateFile "{self.fixtures.certificates / 'p256'}.crt"
+ProxyPreserveHost on
+ProxyPass / https://127.0.0.1:{self.backend.ports["p256"]}/ {options}
+"""
 
     # -- life ----------------------------------------------------------------
 

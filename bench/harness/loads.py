@@ -56,9 +56,9 @@ class Load:
         return seconds * 1e6, "us"
 
 
-def _bulk(name, title, mode, arguments, bar=None):
+def _bulk(name, title, mode, arguments, bar=None, vhost="p256"):
     arguments = (mode, "-s", "-v", "1.3", *_ECDSA, "-b", str(LARGE_BYTES), *arguments)
-    return Load(name, title, "p256", arguments, "GB", bar, first_count=2, transfer=LARGE_BYTES)
+    return Load(name, title, vhost, arguments, "GB", bar, first_count=2, transfer=LARGE_BYTES)
 
 
 def _keepalive(name, title, arguments, beside=False):
@@ -89,7 +89,17 @@ LOADS = (
     _resumption("resume-id-1.2", "resumption, session id, TLS 1.2", "no-tickets", "1.2", 0.92, "id"),
     _resumption("resume-ticket-1.2", "resumption, ticket, TLS 1.2", "p256", "1.2", 0.92, "ticket"),
     _resumption("resume-ticket-1.3", "resumption, ticket, TLS 1.3", "p256", "1.3", None, "ticket"),
+    _bulk("proxy-file", "100 MB through to a TLS backend", "get", ("-u", "/large.bin"), 0.65, "proxy-kept"),
+    Load("proxy-kept", "1 KB from a TLS backend, connection kept", "proxy-kept",
+         ("get", "-v", "1.3", *_ECDSA, *_SMALL, "-c", "4"), "request", None, first_count=500),
+    Load("proxy-new", "1 KB from a TLS backend, connection not kept", "proxy-new",
+         ("get", "-v", "1.3", *_ECDSA, *_SMALL, "-c", "4"), "request", 0.70, first_count=200),
 )
+
+
+def passes_on(load):
+    """Whether the load needs a backend."""
+    return load.vhost.startswith("proxy-")
 
 
 def call(command, processors):

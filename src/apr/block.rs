@@ -18,14 +18,19 @@ use std::sync::Mutex;
 const SMALL: usize = 4 * 1024;
 /// A full record with its overhead.
 const MEDIUM: usize = 18 * 1024;
+/// Four records with their overhead: what is passed through.
+pub const WIDE: usize = 68 * 1024;
 /// Many records.
 pub const LARGE: usize = 288 * 1024;
 /// How many idle blocks of each of these sizes a thread keeps (at most 104 KB).
 const KEPT_BY_THREAD: usize = 4;
 /// How many idle large blocks the process keeps (at most 2.3 MB).
 const KEPT_BY_PROCESS: usize = 8;
+/// How many idle wide ones (at most 1.1 MB).
+const WIDE_KEPT_BY_PROCESS: usize = 16;
 
 static LARGE_FREE: Mutex<FreeList> = Mutex::new(FreeList(Vec::new()));
+static WIDE_FREE: Mutex<FreeList> = Mutex::new(FreeList(Vec::new()));
 
 thread_local! {
     static SMALL_FREE: RefCell<FreeList> = const { RefCell::new(FreeList(Vec::new())) };
@@ -72,6 +77,7 @@ impl Block {
         let (capacity, idle) = match capacity {
             0..=SMALL => (SMALL, SMALL_FREE.try_with(take).ok().flatten()),
             _ if capacity <= MEDIUM => (MEDIUM, MEDIUM_FREE.try_with(take).ok().flatten()),
+            _ if capacity <= WIDE => (WIDE, WIDE_FREE.lock().ok().and_then(|mut free| free.0.pop())),
             capacity if capacity <= LARGE / 2 => (capacity, None),
             _ => (LARGE, LARGE_FREE.lock().ok().and_then(|mut free| free.0.pop())),
         };
@@ -177,6 +183,7 @@ impl Block {
         match self.capacity {
             SMALL => free_small,
             MEDIUM => free_medium,
+            WIDE => free_wide,
             LARGE => free_large,
             _ => free_other,
         }
@@ -237,6 +244,11 @@ unsafe extern "C" fn free_medium(start: *mut c_void) {
     guard::catch("free_medium", (), || release(start, keep));
 }
 
+unsafe extern "C" fn free_wide(start: *mut c_void) {
+    let keep = |block| WIDE_FREE.lock().is_ok_and(|mut free| free.put(block, WIDE_KEPT_BY_PROCESS));
+    guard::catch("free_wide", (), || release(start, keep));
+}
+
 unsafe extern "C" fn free_large(start: *mut c_void) {
     let keep = |block| LARGE_FREE.lock().is_ok_and(|mut free| free.put(block, KEPT_BY_PROCESS));
     guard::catch("free_large", (), || release(start, keep));
@@ -267,7 +279,8 @@ mod tests {
             (0, SMALL),
             (SMALL, SMALL),
             (SMALL + 1, MEDIUM),
-            (MEDIUM + 1, MEDIUM + 1),
+            (MEDIUM + 1, WIDE),
+            (WIDE + 1, WIDE + 1),
             (LARGE / 2 + 1, LARGE),
             (LARGE * 2, LARGE),
         ] {

@@ -44,6 +44,26 @@ impl<'p> Pool<'p> {
         unsafe { &*value }
     }
 
+    /// [`Pool::keep`] under a name, by which [`Pool::kept_as`] finds it.
+    pub fn keep_as<T: 'static>(self, name: &'static CStr, value: T) {
+        let kept = std::ptr::from_ref(self.keep(value)).cast_mut();
+        // SAFETY: the pool is alive, and the name outlives it; the pool already owns the value.
+        unsafe { sys::apr_pool_userdata_setn(kept.cast(), name.as_ptr(), None, self.as_ptr()) };
+    }
+
+    /// What was kept under this name.
+    ///
+    /// # Safety
+    /// Only values of this type are kept under the name.
+    #[must_use]
+    pub unsafe fn kept_as<T>(self, name: &CStr) -> Option<&'p T> {
+        let mut kept: *mut c_void = std::ptr::null_mut();
+        // SAFETY: the pool is alive, and the place is ours.
+        unsafe { sys::apr_pool_userdata_get(&raw mut kept, name.as_ptr(), self.as_ptr()) };
+        // SAFETY: the caller promises the type; the pool owns the value.
+        unsafe { kept.cast::<T>().as_ref() }
+    }
+
     /// A copy of `bytes` in the pool, up to the first NUL.
     #[must_use]
     pub fn text(self, bytes: &[u8]) -> &'p CStr {

@@ -76,6 +76,19 @@ pub fn step(state: &ConnState, step: &VerifyStep<'_>) -> VerifyAnswer {
     let vhost = state.vhost();
     let Some(tls) = &vhost.tls else { return VerifyAnswer { accept: false, error: verify::UNSPECIFIED } };
     let terms = state.verification.terms(tls);
+    let verdict = terms.judge(Step { ok: step.ok, error: step.error, depth: step.depth });
+    answer(conn, &terms, verdict, &state.verification.accepted, step)
+}
+
+/// Says what becomes of a certificate, to the log and to the library. An
+/// objection that does not count is noted in `accepted`.
+pub fn answer(
+    conn: Conn<'_>,
+    terms: &Terms,
+    verdict: StepVerdict,
+    accepted: &Cell<i32>,
+    step: &VerifyStep<'_>,
+) -> VerifyAnswer {
     if conn.logs(Level::Debug) {
         let ((mode, mask), depth) = (terms.crl.describe(), step.depth);
         let tail = tail(step.certificate);
@@ -85,9 +98,9 @@ pub fn step(state: &ConnState, step: &VerifyStep<'_>) -> VerifyAnswer {
             "AH02275: Certificate Verification, depth {depth}, CRL checking mode: {mode} ({mask:x}){tail}"
         );
     }
-    let VerifyStep { ok, error, depth, .. } = *step;
+    let VerifyStep { error, depth, .. } = *step;
     let refused = |error| VerifyAnswer { accept: false, error };
-    match terms.judge(Step { ok, error, depth }) {
+    match verdict {
         StepVerdict::Accept => VerifyAnswer { accept: true, error },
         StepVerdict::AcceptUnvouched => {
             log!(
@@ -95,12 +108,12 @@ pub fn step(state: &ConnState, step: &VerifyStep<'_>) -> VerifyAnswer {
                 Debug,
                 "AH02037: Certificate Verification: Verifiable Issuer is configured as optional, therefore we're accepting the certificate"
             );
-            state.verification.accepted.set(error);
+            accepted.set(error);
             VerifyAnswer { accept: true, error }
         }
         StepVerdict::AcceptWithoutCrl => {
             log!(conn, Trace3, "Certificate Verification: no list of revoked certificates, which is allowed");
-            VerifyAnswer { accept: true, error: state.verification.accepted.get() }
+            VerifyAnswer { accept: true, error: accepted.get() }
         }
         StepVerdict::Refuse => {
             say_refused(conn, error, step.certificate);

@@ -1,11 +1,14 @@
 //! The configuration of servers and directories, as httpd stores and merges it.
 
 use super::access::Rules;
+use super::proxy::{ProxyPolicy, Section};
+use super::start::proxy::ProxyContexts;
 use super::vhost::Vhost;
 use super::{closed, module};
 use crate::apr::Pool;
 use crate::config::dir::DirConfig;
 use crate::config::global::GlobalConfig;
+use crate::config::proxy::ProxyConfig;
 use crate::config::server::ServerConfig;
 use crate::httpd::command::Parms;
 use crate::httpd::expr::Expression;
@@ -24,6 +27,12 @@ pub struct ServerConf {
     pub declared: Draft<ServerConfig>,
     /// What the main server's lines say for all.
     pub global: Draft<GlobalConfig>,
+    /// What the lines about TLS to other servers say; sections are completed with it after start-up.
+    pub proxy: RefCell<Option<Arc<ProxyConfig>>>,
+    /// What start-up made of it, when that is on; read by all threads.
+    pub proxy_policy: OnceLock<Arc<ProxyPolicy>>,
+    /// In the main server: the contexts for other servers, by their settings.
+    pub proxy_contexts: ProxyContexts,
     /// The instance of the provider named by `SSLSessionCache`.
     pub cache: Cell<Option<SharedCache>>,
     /// That of `SSLOCSPCache`.
@@ -82,6 +91,8 @@ pub struct DirConf {
     /// In the pool of this configuration, or of one that it was merged from:
     /// httpd keeps those longer. Handed out for shorter lives only.
     rules: Cell<Rules<'static>>,
+    /// In the same way: a `<Proxy>` section that has lines about TLS to other servers.
+    proxy: Cell<Option<&'static Section>>,
 }
 
 impl DirConf {
@@ -108,6 +119,39 @@ impl DirConf {
     pub unsafe fn from_raw<'c>(conf: *mut c_void) -> Option<&'c Self> {
         // SAFETY: promised by the caller.
         unsafe { conf.cast::<Self>().as_ref() }
+    }
+
+    /// The configuration in a vector of httpd's.
+    ///
+    /// # Safety
+    /// `vector` is NULL or a vector of per-directory configurations.
+    #[must_use]
+    pub unsafe fn of_vector<'c>(vector: *const sys::ap_conf_vector_t) -> Option<&'c Self> {
+        if vector.is_null() {
+            return None;
+        }
+        // SAFETY: promised by the caller; it has a place for every loaded module.
+        let conf = unsafe { sys::ap_get_module_config(vector, module::handle().as_ptr()) };
+        // SAFETY: httpd stores here only what `create_dir` and `merge_dir` returned.
+        unsafe { Self::from_raw(conf) }
+    }
+
+    /// The innermost `<Proxy>` section with lines about TLS to other servers.
+    #[must_use]
+    pub fn proxy_section(&self) -> Option<&Section> {
+        self.proxy.get()
+    }
+
+    /// The same for a line that is read, made if it is the first.
+    pub fn proxy_section_of_line<'p>(&'p self, parms: Parms<'p>) -> &'p Section {
+        let section = match self.proxy.get() {
+            Some(section) => section,
+            None => parms.pool().keep(Section::default()),
+        };
+        // SAFETY: httpd makes the configuration of a section in the pool that its lines are read with, so it goes
+        // with the configuration.
+        self.proxy.set(Some(unsafe { std::mem::transmute::<&Section, &'static Section>(section) }));
+        section
     }
 
     /// The current value.
@@ -171,6 +215,12 @@ entry_point! {
         let add = unsafe { add.cast::<ServerConf>().as_ref() };
         let (Some(base), Some(merged)) = (base, add) else { return std::ptr::null_mut() };
         // httpd has no use for the vhost's own values afterwards.
+        let own = merged.proxy.take();
+        let outer = base.proxy.borrow().clone();
+        merged.proxy.replace(match (outer, own) {
+            (Some(outer), Some(own)) => Some(Arc::new(ProxyConfig::merge(&outer, &own))),
+            (outer, own) => own.or(outer),
+        });
         let own = merged.declared.take();
         *merged.declared.borrow_mut() = ServerConfig::merge(&base.declared.borrow(), &own);
         std::ptr::from_ref(merged).cast_mut().cast()
@@ -200,6 +250,7 @@ entry_point! {
             values: Cell::new(DirConfig::merge(base.get(), add.get())),
             // Not yet changed by anybody: both live as long as the merged one.
             rules: Cell::new(base.rules.get()),
+            proxy: Cell::new(add.proxy.get().or(base.proxy.get())),
         };
         conf.change(merged, |outer, pool| Rules::merge(pool, outer, add.rules.get()));
         keep(pool, conf)

@@ -6,6 +6,7 @@
 
 use super::client::Verification;
 use super::module;
+use super::proxy::Outgoing;
 use super::shared::{Hello, Shared, ShutdownType};
 use super::vhost::Vhost;
 use super::wire::Wire;
@@ -16,6 +17,7 @@ use crate::httpd::server::ServerSlot;
 use crate::io::plain_http::MadeUpRequest;
 use crate::io::state::{Event, Phase};
 use crate::ossl::ssl::Ssl;
+use crate::policy::backend::Admitted;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -25,6 +27,8 @@ pub struct ConnState {
     conn: ConnSlot,
     /// The TLS object; `None` once the TLS part is over.
     ssl: RefCell<Option<Ssl>>,
+    /// What is known besides of a connection to a backend.
+    pub outgoing: Option<Outgoing>,
     /// The ciphertext ends.
     pub wire: Rc<Wire>,
     phase: Cell<Phase>,
@@ -113,9 +117,34 @@ impl ConnState {
         vhost: Arc<Vhost>,
         plaintext: Brigade<'static>,
     ) -> Self {
+        Self::make(conn, Some(ssl), None, wire, vhost, plaintext)
+    }
+
+    /// The state of a connection to a backend. Its TLS object stays in
+    /// `outgoing` until the backend is admitted: nobody can send data before.
+    #[must_use]
+    pub fn to_backend(
+        conn: Conn<'_>,
+        outgoing: Outgoing,
+        wire: Rc<Wire>,
+        vhost: Arc<Vhost>,
+        plaintext: Brigade<'static>,
+    ) -> Self {
+        Self::make(conn, None, Some(outgoing), wire, vhost, plaintext)
+    }
+
+    fn make(
+        conn: Conn<'_>,
+        ssl: Option<Ssl>,
+        outgoing: Option<Outgoing>,
+        wire: Rc<Wire>,
+        vhost: Arc<Vhost>,
+        plaintext: Brigade<'static>,
+    ) -> Self {
         Self {
             conn: conn.slot(),
-            ssl: RefCell::new(Some(ssl)),
+            ssl: RefCell::new(ssl),
+            outgoing,
             wire,
             phase: Cell::new(Phase::ClientHello),
             _first: Arc::clone(&vhost),
@@ -179,12 +208,24 @@ impl ConnState {
         next.is_some()
     }
 
+    /// A backend may get data from now on; says whether the handshake was at
+    /// its end.
+    #[must_use]
+    pub fn admit(&self, admitted: Admitted) -> bool {
+        let Some(outgoing) = &self.outgoing else { return false };
+        let Some(ssl) = outgoing.take_unverified() else { return false };
+        outgoing.keep_sessions(&admitted, ssl.is_tls13());
+        self.ssl.replace(Some(ssl));
+        self.move_on(Event::Hello) && self.move_on(Event::Established)
+    }
+
     /// Ends the TLS part and frees what belongs to it. What requests may know
     /// of it stays: the last of them is logged later.
     pub fn end(&self) {
         self.move_on(Event::End);
         let ssl = self.ssl.borrow_mut().take();
-        if let Some(ssl) = ssl {
+        let unverified = self.outgoing.as_ref().and_then(Outgoing::take_unverified);
+        for ssl in [ssl, unverified].into_iter().flatten() {
             // Without this mark OpenSSL would throw the session out of the cache.
             ssl.set_quiet_end();
         }

@@ -9,6 +9,7 @@ mod client;
 mod legacy;
 mod ocsp;
 mod policy;
+mod proxy;
 mod session;
 mod stapling;
 
@@ -99,6 +100,7 @@ pub static TABLE: &[&[Directive]] = &[
     legacy::ROWS,
     ocsp::ROWS,
     policy::ROWS,
+    proxy::ROWS,
     session::ROWS,
     stapling::ROWS,
 ];
@@ -314,8 +316,7 @@ mod tests {
     fn document() -> String {
         let mut text = String::from(
             "# Directives\n\nGenerated from the tables in `src/entry/directives/`; `UPDATE=1 cargo test document` writes it anew. \
-             The meaning of each is that of mod_ssl 2.4, except for what [differences.md](differences.md) says. A directive of \
-             mod_ssl that is not here is not built yet: httpd refuses it as an unknown command.\n\n\
+             The meaning of each is that of mod_ssl 2.4, except for what [differences.md](differences.md) says.\n\n\
              | Directive | Arguments | Context | Without it |\n|---|---|---|---|\n",
         );
         let mut rows = TABLE.concat();

@@ -38,7 +38,7 @@ pub static EVENTS: Events = Events;
 const INTERNAL_ERROR: i32 = 80;
 
 /// Of a connection that is not ours.
-const UNKNOWN: VerifyAnswer = VerifyAnswer { accept: false, error: UNSPECIFIED };
+pub const UNKNOWN: VerifyAnswer = VerifyAnswer { accept: false, error: UNSPECIFIED };
 
 /// See [`ServerEvents`].
 pub struct Events;
@@ -53,7 +53,7 @@ pub fn tie(ssl: &Ssl, state: &ConnState) {
 }
 
 /// The state that [`tie`] left.
-fn state_of(ssl: &SslRef) -> Option<&ConnState> {
+pub fn state_of(ssl: &SslRef) -> Option<&ConnState> {
     let state = ssl.app_data()?;
     // SAFETY: `tie` stored a state that the connection's pool owns; the state owns the SSL object and drops it first.
     Some(unsafe { state.cast::<ConnState>().as_ref() })
@@ -222,18 +222,23 @@ impl ServerEvents for Events {
     }
 
     fn state_change(&self, ssl: &SslRef, change: StateChange<'_>) {
-        let Some(state) = state_of(ssl) else { return };
-        let conn = state.conn();
-        match change {
-            StateChange::Started => log!(conn, Trace3, "OpenSSL: Handshake: start"),
-            StateChange::Step(text) => log!(conn, Trace3, "OpenSSL: {text}"),
-            StateChange::Finished => {
-                log!(conn, Trace3, "OpenSSL: Handshake: done");
-                let version = ssl.version_name();
-                let cipher = ssl.cipher().unwrap_or_default();
-                let (name, used, all) = (cipher.name, cipher.bits, cipher.algorithm_bits);
-                log!(conn, Debug, "AH02041: Protocol: {version}, Cipher: {name} ({used}/{all} bits)");
-            }
+        if let Some(state) = state_of(ssl) {
+            log_state(state.conn(), ssl, change);
+        }
+    }
+}
+
+/// A step of a handshake in the log.
+pub fn log_state(conn: Conn<'_>, ssl: &SslRef, change: StateChange<'_>) {
+    match change {
+        StateChange::Started => log!(conn, Trace3, "OpenSSL: Handshake: start"),
+        StateChange::Step(text) => log!(conn, Trace3, "OpenSSL: {text}"),
+        StateChange::Finished => {
+            log!(conn, Trace3, "OpenSSL: Handshake: done");
+            let version = ssl.version_name();
+            let cipher = ssl.cipher().unwrap_or_default();
+            let (name, used, all) = (cipher.name, cipher.bits, cipher.algorithm_bits);
+            log!(conn, Debug, "AH02041: Protocol: {version}, Cipher: {name} ({used}/{all} bits)");
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use super::client;
 use super::connection::ConnState;
+use super::proxy;
 use super::report;
 use super::shared::Established;
 use super::wire::Waiting;
@@ -23,6 +24,9 @@ use crate::ossl::ssl::{Ssl, Stopped};
 pub fn drive(state: &ConnState, waiting: Waiting) -> Result<(), Status> {
     if !state.phase().is_shaking_hands() {
         return Ok(());
+    }
+    if let Some(outgoing) = &state.outgoing {
+        return proxy::handshake::drive(state, outgoing, waiting);
     }
     let Some(ssl) = state.ssl() else { return Err(Status::ECONNABORTED) };
     state.wire.wait(waiting);

@@ -2,6 +2,7 @@
 
 use super::connection::ConnState;
 use super::handshake;
+use super::pace::{self, Side};
 use super::report;
 use super::wire::Waiting;
 use crate::apr::brigade::Bucket;
@@ -9,15 +10,14 @@ use crate::apr::{Block, Brigade, Status};
 use crate::httpd::Level;
 use crate::httpd::filter::{Mode, ReadRequest};
 use crate::httpd::log::log;
-use crate::io::output::RECORD;
+use crate::io::output::{PASSED_ON, RECORD};
+use crate::ossl::error::LibraryError;
 use crate::ossl::ssl::{Ssl, Stopped};
 
 /// The longest piece of a line that is handed out at once.
 const LINE: usize = 8_192;
 /// Room for what is read when the caller did not ask for much.
 const BLOCK: usize = 8_192;
-/// The most plaintext handed out in one call.
-const MOST: usize = 4 * RECORD;
 /// How many messages in a row that carry no data (key updates, empty records)
 /// a peer may send. One that sends more does not mean to speak.
 const SILENT_MESSAGES: u32 = 256;
@@ -40,6 +40,8 @@ pub fn read(state: &ConnState, into: &mut Brigade<'_>, request: ReadRequest) -> 
     match request.mode {
         Mode::Init => Status::SUCCESS,
         Mode::Other => Status::ENOTIMPL,
+        // mod_proxy asks whether the connection is still good for a request.
+        Mode::Speculative if !request.block && is_retired(state) => Status::EOF,
         Mode::Bytes | Mode::Line | Mode::Speculative => {
             let Some(mut plaintext) = state.plaintext.take() else {
                 // A filter below called the chain it is part of.
@@ -50,10 +52,18 @@ pub fn read(state: &ConnState, into: &mut Brigade<'_>, request: ReadRequest) -> 
                 Mode::Speculative => speculate(state, &ssl, &mut plaintext, into, request),
                 _ => bytes(state, &ssl, &mut plaintext, into, request),
             };
+            let more = !plaintext.is_empty() || ssl.pending() > 0;
             state.plaintext.set(Some(plaintext));
+            pace::note(Side::of(state), more && outcome.is_ok());
             outcome.err().unwrap_or(Status::SUCCESS)
         }
     }
+}
+
+/// Whether a connection to a backend is not to be used again, because the next
+/// request may have other terms.
+fn is_retired(state: &ConnState) -> bool {
+    state.outgoing.as_ref().is_some_and(|outgoing| outgoing.policy.is_mixed())
 }
 
 /// After the TLS part: the made-up request, then nothing. What the network
@@ -80,11 +90,19 @@ fn bytes(
     request: ReadRequest,
 ) -> Result<(), Status> {
     if plaintext.is_empty() {
-        let wanted = request.bytes.clamp(1, if state.bulk.get() { MOST } else { RECORD });
+        let asked = request.bytes.max(1);
+        // Who takes small pieces of much gets them from one block.
+        let is_bulk = state.bulk.get() && asked >= BLOCK;
+        let wanted = if is_bulk { PASSED_ON } else { asked.min(RECORD) };
         let block = decrypt(state, ssl, wanted, request.block)?;
-        state.bulk.set(block.len() == wanted && wanted >= RECORD);
-        into.push(Bucket::from_block(block, state.conn().bucket_alloc()));
-        return Ok(());
+        state.bulk.set(asked >= BLOCK && block.len() >= wanted.min(RECORD));
+        let fits = block.len() <= asked;
+        let bucket = Bucket::from_block(block, state.conn().bucket_alloc());
+        if fits {
+            into.push(bucket);
+            return Ok(());
+        }
+        plaintext.push(bucket);
     }
     plaintext.move_bytes(request.bytes.max(1), into)?;
     Ok(())
@@ -228,6 +246,11 @@ fn stop(state: &ConnState, stopped: Stopped, waiting: Waiting) -> Status {
         Stopped::Library(errors) | Stopped::HttpRequest(errors) => {
             log!(conn, Info, "AH01992: SSL library error {number} reading data");
             report::library_errors(state.server().get(), Level::Info, &errors);
+            if state.outgoing.is_some() && errors.iter().any(LibraryError::is_unexpected_eof) {
+                // Many backends end without a word. mod_proxy sees whether a length was promised.
+                state.failed.set(Some(Status::EOF));
+                return Status::EOF;
+            }
             // The alert that says why; whether it arrives changes nothing.
             let _ = state.wire.send(waiting);
             Status::EGENERAL

@@ -6,10 +6,10 @@ use super::stapling::cache as staple_cache;
 use super::vhost::Vhost;
 use super::wire::{Waiting, Wire};
 use super::{
-    access, body, cache, closed, events, filters, handshake, metrics, ocsp, offered, request, stapling,
-    start, status, tickets, vars,
+    access, body, cache, closed, events, filters, handshake, metrics, ocsp, offered, proxy, request,
+    stapling, start, status, tickets, vars,
 };
-use crate::apr::Pool;
+use crate::apr::{Brigade, Pool};
 use crate::guard;
 use crate::httpd::authz::PER_CONFIGURATION;
 use crate::httpd::hook::{Modules, NONE, Order, answer};
@@ -76,6 +76,8 @@ entry_point! {
         unsafe { sys::ap_hook_expr_lookup(Some(vars::expr_lookup), none, none, middle) };
         // SAFETY: as above.
         unsafe { sys::ap_hook_ssl_conn_is_ssl(Some(conn_is_ssl), none, none, middle) };
+        // SAFETY: as above.
+        unsafe { sys::ap_hook_ssl_bind_outgoing(Some(proxy::bind_outgoing), none, none, middle) };
     }
 }
 
@@ -95,6 +97,7 @@ entry_point! {
         }
         vars::register_log_handlers(pconf);
         status::offer();
+        proxy::join();
         answer::OK
     }
 }
@@ -134,19 +137,17 @@ entry_point! {
     {
         // SAFETY: core passes a live connection that belongs to this thread.
         let Some(conn) = (unsafe { Conn::from_raw(conn) }) else { return answer::DECLINED };
-        if conn.master().is_some() || conn.is_outgoing() {
+        if conn.master().is_some() {
             return answer::DECLINED;
+        }
+        if conn.is_outgoing() {
+            return proxy::begin(conn);
         }
         let Some(vhost) = Vhost::of(conn.base_server()) else { return answer::DECLINED };
         let Some(tls) = &vhost.tls else { return answer::DECLINED };
         log!(conn, Info, "AH01964: Connection to child {} established (server {})", conn.id(), vhost.id);
-        start::seed_for_connection(conn);
-        let Some(pair) = filters::add(conn) else { return closed::connection(conn.as_ptr()) };
-        // SAFETY: the state owns the wire, and the connection's pool owns the state.
-        let wire = unsafe { Wire::new(conn, pair.input, pair.output) };
-        // SAFETY: the state owns the brigade, and the connection's pool owns the state.
-        let plaintext = unsafe { conn.kept_brigade() };
-        let (Some(wire), Some(plaintext)) = (wire, plaintext) else { return closed::connection(conn.as_ptr()) };
+        start::seed_for_connection(conn, "Server: ");
+        let Some((wire, plaintext)) = equip(conn) else { return closed::connection(conn.as_ptr()) };
         let ssl = match Ssl::new(&tls.ctx, Box::new(Rc::clone(&wire))) {
             Ok(ssl) => ssl,
             Err(errors) => {
@@ -162,12 +163,22 @@ entry_point! {
         ssl.set_accept_state();
         let state = ConnState::new(conn, ssl.clone(), wire, vhost.clone(), plaintext).attach(conn);
         events::tie(&ssl, state);
-        if let Err(said) = offered::pre_handshake(conn, &ssl) {
+        if let Err(said) = offered::pre_handshake(conn, &ssl, false) {
             log!(conn, Info, "Connection refused by another module (pre_handshake: {said})");
             return closed::connection(conn.as_ptr());
         }
         answer::OK
     }
+}
+
+/// The filters of a connection, and what its state needs of them.
+pub fn equip(conn: Conn<'_>) -> Option<(Rc<Wire>, Brigade<'static>)> {
+    let pair = filters::add(conn)?;
+    // SAFETY: the state owns the wire, and the connection's pool owns the state.
+    let wire = unsafe { Wire::new(conn, pair.input, pair.output) };
+    // SAFETY: the state owns the brigade, and the connection's pool owns the state.
+    let plaintext = unsafe { conn.kept_brigade() };
+    wire.zip(plaintext)
 }
 
 entry_point! {

@@ -56,12 +56,12 @@ pub fn wants_contexts() -> bool {
 ///
 /// # Errors
 /// The answer of a module that refuses the context.
-pub fn init_server(server: Server<'_>, pool: Pool<'_>, ctx: &SslCtxRef) -> Result<(), c_int> {
+pub fn init_server(server: Server<'_>, pool: Pool<'_>, ctx: &SslCtxRef, is_proxy: bool) -> Result<(), c_int> {
     // SAFETY: the record of this hook.
     let hooked = unsafe { optional::hooked::<sys::ssl_LINK_init_server_t>(c"init_server") };
     let said = run(hooked.map(|link| link.pFunc), answer::OK, |function| {
         // SAFETY: server, pool and context are alive during the call.
-        unsafe { function(server.as_ptr(), pool.as_ptr(), 0, ctx.as_ptr().cast()) }
+        unsafe { function(server.as_ptr(), pool.as_ptr(), is_proxy.into(), ctx.as_ptr().cast()) }
     });
     if said == answer::OK { Ok(()) } else { Err(said) }
 }
@@ -70,12 +70,27 @@ pub fn init_server(server: Server<'_>, pool: Pool<'_>, ctx: &SslCtxRef) -> Resul
 ///
 /// # Errors
 /// The answer of a module that refuses the connection.
-pub fn pre_handshake(conn: Conn<'_>, ssl: &SslRef) -> Result<(), c_int> {
+pub fn pre_handshake(conn: Conn<'_>, ssl: &SslRef, is_proxy: bool) -> Result<(), c_int> {
     // SAFETY: the record of this hook.
     let hooked = unsafe { optional::hooked::<sys::ssl_LINK_pre_handshake_t>(c"pre_handshake") };
     let said = run(hooked.map(|link| link.pFunc), answer::OK, |function| {
         // SAFETY: connection and TLS object are alive during the call.
-        unsafe { function(conn.as_ptr(), ssl.as_ptr().cast(), 0) }
+        unsafe { function(conn.as_ptr(), ssl.as_ptr().cast(), is_proxy.into()) }
+    });
+    if said == answer::OK { Ok(()) } else { Err(said) }
+}
+
+/// Hook `proxy_post_handshake`.
+///
+/// # Errors
+/// The answer of a module that refuses the backend.
+pub fn proxy_post_handshake(conn: Conn<'_>, ssl: &SslRef) -> Result<(), c_int> {
+    let name = c"proxy_post_handshake";
+    // SAFETY: the record of this hook.
+    let hooked = unsafe { optional::hooked::<sys::ssl_LINK_proxy_post_handshake_t>(name) };
+    let said = run(hooked.map(|link| link.pFunc), answer::OK, |function| {
+        // SAFETY: connection and TLS object are alive during the call.
+        unsafe { function(conn.as_ptr(), ssl.as_ptr().cast()) }
     });
     if said == answer::OK { Ok(()) } else { Err(said) }
 }

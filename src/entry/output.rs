@@ -3,6 +3,8 @@
 use super::connection::ConnState;
 use super::filters::COALESCING;
 use super::handshake;
+use super::pace::{self, Side};
+use super::proxy::Outgoing;
 use super::report;
 use super::shutdown;
 use super::wire::Waiting;
@@ -11,7 +13,7 @@ use crate::apr::brigade::{FileSpan, Front};
 use crate::apr::{Block, Brigade, Kind, Status};
 use crate::httpd::log::log;
 use crate::httpd::{Filter, Level};
-use crate::io::output::{self, BATCH, FILE_PIECE, RECORD, Take};
+use crate::io::output::{self, BATCH, FILE_PIECE, PASSED_ON, RECORD, Take};
 use crate::ossl::ssl::{Ssl, Stopped};
 
 /// Writes for the filter (or HTTP layer) above.
@@ -31,7 +33,16 @@ pub fn write(state: &ConnState, filter: Filter<'_>, brigade: &mut Brigade<'_>) -
         }
     }
     let Some(ssl) = state.ssl() else { return without_tls(state, filter, brigade) };
-    let mut writer = Writer::new(state, &ssl, brigade.known_len());
+    if let Some(outgoing) = &state.outgoing {
+        if outgoing.is_misplaced() && brigade.kinds().any(|kind| matches!(kind, Kind::Data | Kind::File)) {
+            brigade.clear();
+            return refuse_misplaced(state, outgoing);
+        }
+        // The backend may have begun another handshake.
+        state.wire.wait(Waiting::Block);
+    }
+    let more = pace::comes_more(Side::of(state)) && conn.has_output_filter(COALESCING);
+    let mut writer = Writer::new(state, &ssl, brigade.known_len(), more);
     let outcome = writer.take_all(brigade).and_then(|()| writer.finish());
     if let Err(status) = outcome {
         brigade.clear();
@@ -57,6 +68,20 @@ fn without_tls(state: &ConnState, filter: Filter<'_>, brigade: &mut Brigade<'_>)
     filter.pass_next(brigade)
 }
 
+/// mod_proxy would send a request to a backend that was verified, or shown a
+/// certificate, on other terms than the request's.
+fn refuse_misplaced(state: &ConnState, outgoing: &Outgoing) -> Status {
+    let (conn, id) = (state.conn(), state.vhost_id());
+    log!(
+        conn,
+        Error,
+        "SSL Proxy: a connection to a backend of {id} was made with other SSLProxy settings than those of the request that is to be sent on it; such connections are no longer kept"
+    );
+    outgoing.stop_keeping();
+    handshake::abort(state);
+    Status::ECONNABORTED
+}
+
 /// Metadata while the handshake is not finished: nothing waits for the peer
 /// any more, least of all a handshake.
 fn close_early(state: &ConnState, filter: Filter<'_>, brigade: &mut Brigade<'_>) -> Status {
@@ -73,6 +98,8 @@ struct Writer<'s> {
     ssl: &'s Ssl,
     /// Bytes the brigade was known to hold at first.
     expected: usize,
+    /// The next piece will come without waiting for anybody.
+    more: bool,
     /// Plaintext that waits for company.
     staged: Option<Block>,
     /// A bucket asked for progress.
@@ -81,9 +108,10 @@ struct Writer<'s> {
 }
 
 impl<'s> Writer<'s> {
-    fn new(state: &'s ConnState, ssl: &'s Ssl, expected: usize) -> Self {
+    fn new(state: &'s ConnState, ssl: &'s Ssl, expected: usize, more: bool) -> Self {
         let staged = state.staged.take();
-        Self { state, ssl, expected, staged, metadata: false, request_ended: false }
+        let expected = if more { expected.max(PASSED_ON) } else { expected };
+        Self { state, ssl, expected, more, staged, metadata: false, request_ended: false }
     }
 
     fn take_all(&mut self, brigade: &mut Brigade<'_>) -> Result<(), Status> {
@@ -120,6 +148,10 @@ impl<'s> Writer<'s> {
     /// At the end of a brigade: what may wait waits, the rest goes.
     fn finish(&mut self) -> Result<(), Status> {
         let staged = self.staged_len();
+        if self.more && !self.metadata && staged < RECORD {
+            self.state.staged.set(self.staged.take());
+            return Ok(());
+        }
         let coalescing = || self.state.conn().has_output_filter(COALESCING);
         if staged > 0 && (self.metadata || !output::may_wait(staged, self.metadata, coalescing())) {
             self.encrypt_staged()?;
@@ -171,7 +203,7 @@ impl<'s> Writer<'s> {
             front.delete();
             return Ok(());
         }
-        match output::take(self.staged_len(), bytes.len()) {
+        match output::take(self.staged_len(), bytes.len(), self.more) {
             Take::Stage(count) => {
                 self.stage(&bytes[..count]);
                 front.consume(count);

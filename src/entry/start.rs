@@ -13,6 +13,7 @@ mod keys;
 mod parameters;
 mod pass_phrase;
 mod providers;
+pub mod proxy;
 mod random;
 mod stapling;
 mod ticket;
@@ -220,7 +221,9 @@ fn start(pool: Pool<'_>, main: Server<'_>) -> Result<(), Failed> {
             return Err(Failed);
         }
     }
+    let key_log = common.key_log.clone();
     keys.finish(main);
+    start_proxies(pool, main, key_log)?;
     ticket::prepare(&site, &global, &origin)?;
     for server in main.iter() {
         check_port(server);
@@ -274,11 +277,27 @@ fn prepare(
     }))
 }
 
+/// TLS to other servers.
+fn start_proxies(
+    pool: Pool<'_>,
+    main: Server<'_>,
+    key_log: Option<Arc<key_log::KeyLog>>,
+) -> Result<(), Failed> {
+    let contexts = &ServerConf::of(main).ok_or(Failed)?.proxy_contexts;
+    contexts.log_keys(key_log);
+    for server in main.iter() {
+        let conf = ServerConf::of(server).ok_or(Failed)?;
+        let id = Vhost::of(server).map(|vhost| vhost.id.as_str()).unwrap_or_default();
+        proxy::complete_server(pool, &Site { main, server, id, is_start: true }, conf, contexts)?;
+    }
+    Ok(())
+}
+
 /// Shows the finished context of a server to other modules.
 fn show(pool: Pool<'_>, server: Server<'_>) -> Result<(), Failed> {
     let Some(vhost) = Vhost::of(server) else { return Ok(()) };
     let Some(tls) = &vhost.tls else { return Ok(()) };
-    offered::init_server(server, pool, &tls.ctx).map_err(|said| {
+    offered::init_server(server, pool, &tls.ctx, false).map_err(|said| {
         log!(server, Emerg, "Init: ({}) another module refuses the server (init_server: {said})", vhost.id);
         Failed
     })

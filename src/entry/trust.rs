@@ -3,6 +3,7 @@
 
 use crate::apr::pool::c_path;
 use crate::apr::time;
+use crate::config::proxy::ProxyConfig;
 use crate::config::server::ServerConfig;
 use crate::config::verify::{CrlCheck, CrlScope};
 use crate::httpd::Server;
@@ -12,7 +13,7 @@ use crate::ossl::lib::sha256;
 use crate::ossl::verify::{StoreDraft, VerifyStore, crls, seconds_left};
 use crate::policy::deadline::Deadline;
 use crate::policy::verify::Digest;
-use openssl::x509::X509Crl;
+use openssl::x509::{X509, X509Crl};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
@@ -29,13 +30,15 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const LARGEST: u64 = 256 << 20;
 
 /// Where it comes from.
-#[derive(Clone, Debug)]
-struct Places {
+#[derive(Clone, Default)]
+pub struct Places {
     ca_file: Option<PathBuf>,
     ca_path: Option<PathBuf>,
     crl_file: Option<PathBuf>,
     crl_path: Option<PathBuf>,
     check: CrlCheck,
+    /// Certificates that are believed as well.
+    also: Vec<X509>,
 }
 
 /// Why there is no store.
@@ -92,18 +95,9 @@ impl Trust {
     ///
     /// # Errors
     /// See [`TrustError`].
-    pub fn open(declared: &ServerConfig) -> Result<Option<Self>, TrustError> {
-        let check = declared.ca_revocation_check.unwrap_or_default();
-        // Without a check C's module ignores the lists as well.
-        let crl = |path: &Option<PathBuf>| path.clone().filter(|_| check.scope != CrlScope::None);
-        let places = Places {
-            ca_file: declared.ca_certificate_file.clone(),
-            ca_path: declared.ca_certificate_path.clone(),
-            crl_file: crl(&declared.ca_revocation_file),
-            crl_path: crl(&declared.ca_revocation_path),
-            check,
-        };
-        if places.ca_file.is_none() && places.ca_path.is_none() && !places.has_crls() {
+    pub fn open(places: Places) -> Result<Option<Self>, TrustError> {
+        let nobody = places.ca_file.is_none() && places.ca_path.is_none() && places.also.is_empty();
+        if nobody && !places.has_crls() {
             return Ok(None);
         }
         let print = places.print()?;
@@ -182,6 +176,45 @@ fn complain(server: Server<'_>, error: &TrustError) {
 }
 
 impl Places {
+    /// What the directives about clients of a server name.
+    #[must_use]
+    pub fn of_clients(declared: &ServerConfig) -> Self {
+        Self {
+            ca_file: declared.ca_certificate_file.clone(),
+            ca_path: declared.ca_certificate_path.clone(),
+            ..Self::default()
+        }
+        .with_lists(
+            declared.ca_revocation_check,
+            &declared.ca_revocation_file,
+            &declared.ca_revocation_path,
+        )
+    }
+
+    /// What the directives about backends name, and certificates that came
+    /// along with those of this side.
+    #[must_use]
+    pub fn of_backends(declared: &ProxyConfig, also: Vec<X509>) -> Self {
+        Self {
+            ca_file: declared.ca_certificate_file.clone(),
+            ca_path: declared.ca_certificate_path.clone(),
+            also,
+            ..Self::default()
+        }
+        .with_lists(
+            declared.ca_revocation_check,
+            &declared.ca_revocation_file,
+            &declared.ca_revocation_path,
+        )
+    }
+
+    fn with_lists(self, check: Option<CrlCheck>, file: &Option<PathBuf>, path: &Option<PathBuf>) -> Self {
+        let check = check.unwrap_or_default();
+        // Without a check C's module ignores the lists as well.
+        let crl = |path: &Option<PathBuf>| path.clone().filter(|_| check.scope != CrlScope::None);
+        Self { crl_file: crl(file), crl_path: crl(path), check, ..self }
+    }
+
     fn has_crls(&self) -> bool {
         self.crl_file.is_some() || self.crl_path.is_some()
     }
@@ -220,6 +253,9 @@ impl Places {
         }
         if let Some(directory) = &self.ca_path {
             draft.add_directory(&c_path(directory)).map_err(authorities)?;
+        }
+        for certificate in &self.also {
+            draft.add_certificate(certificate).map_err(authorities)?;
         }
         if self.check.scope != CrlScope::None {
             draft.check_revocation(self.check.scope == CrlScope::Chain).map_err(authorities)?;

@@ -21,6 +21,8 @@ pub enum Context {
     /// As `Server`. httpd would let it stand in directory sections as well: the
     /// handler says what is wrong with that.
     ServerExplained,
+    /// As `Server`, and `<Proxy>` and `<ProxyMatch>` sections.
+    Proxy,
     /// Everywhere; in `.htaccess` with `AllowOverride Options`.
     Options,
     /// Directory-type sections; in `.htaccess` with `AllowOverride AuthConfig`.
@@ -38,6 +40,7 @@ impl Context {
         (match self {
             Self::Global | Self::Server => sys::RSRC_CONF,
             Self::ServerExplained => sys::OR_AUTHCFG | sys::RSRC_CONF,
+            Self::Proxy => sys::RSRC_CONF | sys::PROXY_CONF,
             Self::Options => sys::OR_OPTIONS | sys::RSRC_CONF,
             Self::Directory => sys::OR_AUTHCFG,
             Self::AuthConfig => sys::OR_AUTHCFG | sys::RSRC_CONF,
@@ -51,6 +54,7 @@ impl Context {
         match self {
             Self::Global => "server config",
             Self::Server | Self::ServerExplained => "server config, virtual host",
+            Self::Proxy => "server config, virtual host, proxy section",
             Self::Options => "server config, virtual host, directory, .htaccess (Options)",
             Self::Directory => "directory, .htaccess (AuthConfig)",
             Self::AuthConfig => "server config, virtual host, directory, .htaccess (AuthConfig)",

@@ -7,6 +7,7 @@ use crate::apr::{Brigade, BucketAlloc, Pool, Status, Strings, Table};
 use crate::sys;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
 /// A connection that lives at least as long as `'c`.
@@ -80,6 +81,16 @@ impl<'c> Conn<'c> {
             Some(server) => server,
             None => unreachable!("core gives every connection a server"),
         }
+    }
+
+    /// The address and port of the other end; empty and 0 when it has none.
+    #[must_use]
+    pub fn peer(self) -> (String, u16) {
+        // SAFETY: NULL, or a text that lives as long as the connection.
+        let address = unsafe { text_from(self.rec().client_ip) }.unwrap_or_default();
+        // SAFETY: NULL, or lives as long as the connection.
+        let port = unsafe { self.rec().client_addr.as_ref() }.map_or(0, |address| address.port);
+        (address.to_string_lossy().into_owned(), port)
     }
 
     /// Its number.
@@ -182,21 +193,49 @@ impl<'c> Conn<'c> {
         }
     }
 
-    /// Lets the kernel hold back what is written from now on until it fills a
-    /// segment or the socket is shut down (`TCP_CORK`): the last bytes then
-    /// share a segment with the FIN. The kernel waits 200 ms at most.
-    pub fn hold_for_fin(self) {
+    /// Its socket, with the descriptor.
+    fn socket(self) -> Option<(*mut sys::apr_socket_t, c_int)> {
         // SAFETY: the connection is alive; its socket is core's.
         let socket = unsafe { sys::ap_get_conn_socket(self.as_ptr()) };
         if socket.is_null() {
-            return;
+            return None;
         }
         let mut descriptor: c_int = -1;
         // SAFETY: core gave a socket that lives as long as the connection.
         let found = Status(unsafe { sys::apr_os_sock_get(&raw mut descriptor, socket) });
-        if !found.is_success() {
-            return;
+        found.is_success().then_some((socket, descriptor))
+    }
+
+    /// Reads from the socket itself, past core's input filter, which reads
+    /// 8,000 bytes at a time. Only where that was never read from. Waits as
+    /// long as the socket's timeout allows, or not at all.
+    ///
+    /// # Errors
+    /// `EAGAIN` when there is nothing, `EOF` at the end.
+    pub fn receive(self, into: &mut [MaybeUninit<u8>], block: bool) -> Result<usize, Status> {
+        let Some((socket, descriptor)) = self.socket() else { return Err(Status::EGENERAL) };
+        // SAFETY: the descriptor is open as long as the connection, and the buffer has room for so much.
+        let got = unsafe { libc::recv(descriptor, into.as_mut_ptr().cast(), into.len(), libc::MSG_DONTWAIT) };
+        match usize::try_from(got) {
+            Ok(0) => return Err(Status::EOF),
+            Ok(count) => return Ok(count),
+            // Whatever is wrong, APR says it in its own terms.
+            Err(_) if block => {}
+            Err(_) if would_block() => return Err(Status::EAGAIN),
+            Err(_) => {}
         }
+        let mut count = into.len();
+        // SAFETY: the socket lives as long as the connection, and the buffer has room for so much.
+        let status = unsafe { sys::apr_socket_recv(socket, into.as_mut_ptr().cast(), &raw mut count) };
+        Status(status).ok()?;
+        Ok(count)
+    }
+
+    /// Lets the kernel hold back what is written from now on until it fills a
+    /// segment or the socket is shut down (`TCP_CORK`): the last bytes then
+    /// share a segment with the FIN. The kernel waits 200 ms at most.
+    pub fn hold_for_fin(self) {
+        let Some((_, descriptor)) = self.socket() else { return };
         let on: c_int = 1;
         // Sockets of another kind refuse it, and lose nothing.
         // SAFETY: the option's value is the integer that is described by its size.
@@ -320,6 +359,11 @@ impl ConnSlot {
         // The connection's pool owns what holds the slot (see `Conn::slot`), and the record lives in that pool.
         Conn { raw: self.0, life: PhantomData }
     }
+}
+
+/// Whether the last call on a socket has found nothing to do now.
+fn would_block() -> bool {
+    std::io::Error::last_os_error().kind() == std::io::ErrorKind::WouldBlock
 }
 
 /// Compares a host name with a pattern of `*` and `?`, without case

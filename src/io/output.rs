@@ -15,6 +15,10 @@ pub const BATCH: usize = 256 * 1024;
 /// small enough to stay in the processor's cache until it is encrypted.
 pub const FILE_PIECE: usize = 4 * RECORD;
 
+/// Plaintext that is decrypted at once where it is passed through, and leaves
+/// in one go.
+pub const PASSED_ON: usize = 4 * RECORD;
+
 /// The most plaintext that waits for more when nobody asked to send it. Header
 /// and begin of a body then share a record.
 pub const HOLD: usize = 8_192;
@@ -34,10 +38,11 @@ pub enum Take {
 
 /// How to take a piece of `len` bytes (not 0) when `staged` bytes wait.
 /// Records are kept full: what is staged is topped up first, and only whole
-/// records, or a remainder that is large, are encrypted in place.
+/// records, or a remainder that is large, are encrypted in place. With `more`
+/// to come at once, less than a record waits for that.
 #[must_use]
-pub const fn take(staged: usize, len: usize) -> Take {
-    if staged > 0 || len < HOLD {
+pub const fn take(staged: usize, len: usize, more: bool) -> Take {
+    if staged > 0 || len < HOLD || (more && len < RECORD) {
         let room = RECORD - staged % RECORD;
         return Take::Stage(if len < room { len } else { room });
     }
@@ -75,7 +80,7 @@ mod tests {
             (100, 100_000, Take::Stage(RECORD - 100)),
             (RECORD - 1, 5, Take::Stage(1)),
         ] {
-            assert_eq!(take(staged, len), taken, "{staged} {len}");
+            assert_eq!(take(staged, len, false), taken, "{staged} {len}");
         }
     }
 
@@ -88,7 +93,16 @@ mod tests {
             (RECORD + HOLD, Take::Direct(RECORD + HOLD)),
             (10 * BATCH, Take::Direct(BATCH)),
         ] {
-            assert_eq!(take(0, len), taken, "{len}");
+            assert_eq!(take(0, len, false), taken, "{len}");
+        }
+    }
+
+    #[test]
+    fn a_record_is_filled_by_what_comes_at_once() {
+        for (len, taken) in
+            [(HOLD, Take::Stage(HOLD)), (RECORD - 1, Take::Stage(RECORD - 1)), (RECORD, Take::Direct(RECORD))]
+        {
+            assert_eq!(take(0, len, true), taken, "{len}");
         }
     }
 
@@ -96,9 +110,11 @@ mod tests {
     fn every_piece_makes_progress_and_no_staged_record_overflows() {
         for staged in [0, 1, 5_000, RECORD - 1] {
             for len in [1, 2, 8_191, 8_192, 16_383, 16_384, 16_385, 70_000, 1 << 20] {
-                match take(staged, len) {
-                    Take::Stage(n) => assert!(n > 0 && n <= len && staged + n <= RECORD),
-                    Take::Direct(n) => assert!(n > 0 && n <= len && staged == 0 && n <= BATCH),
+                for more in [false, true] {
+                    match take(staged, len, more) {
+                        Take::Stage(n) => assert!(n > 0 && n <= len && staged + n <= RECORD),
+                        Take::Direct(n) => assert!(n > 0 && n <= len && staged == 0 && n <= BATCH),
+                    }
                 }
             }
         }

@@ -267,6 +267,29 @@ pub fn install(ctx: &SslCtxRef, answers: &'static dyn ServerEvents, wanted: Want
     }
 }
 
+/// Connects a client's context with its answers: [`certificate`](ServerEvents::certificate), which is asked when the
+/// server wants one, `session_new` if `wanted.sessions`, and what else is wanted. The questions that only a server is
+/// asked do not come.
+pub fn install_client(ctx: &SslCtxRef, answers: &'static dyn ServerEvents, wanted: Wanted) {
+    ctx.set_events(NonNull::from(intern(answers)).cast());
+    let (raw, none) = (ctx.as_ptr(), ptr::null_mut());
+    // SAFETY: a borrowed context is alive, and the function has the signature of its callback. So for all
+    // calls below.
+    unsafe { ffi::SSL_CTX_set_cert_cb(raw, Some(trampoline::certificate), none) };
+    if wanted.sessions {
+        // SAFETY: see above.
+        unsafe { sys::SSL_CTX_sess_set_new_cb(raw, Some(trampoline::session_new)) };
+    }
+    if wanted.keys {
+        // SAFETY: see above.
+        unsafe { sys::SSL_CTX_set_keylog_callback(raw, Some(trampoline::key_log)) };
+    }
+    if wanted.states {
+        // SAFETY: see above.
+        unsafe { ffi::SSL_CTX_set_info_callback(raw, Some(trampoline::state_change)) };
+    }
+}
+
 /// Makes a context ask for OCSP responses; besides [`install`].
 pub fn answer_status(ctx: &SslCtxRef) {
     // SAFETY: a borrowed context is alive, and the function has the signature of this callback.

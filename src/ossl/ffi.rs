@@ -54,6 +54,7 @@ pub const SSL_CTRL_GET_CHAIN_CERTS: c_int = 115;
 pub const SSL_CERT_SET_FIRST: c_long = 1;
 pub const SSL_CERT_SET_NEXT: c_long = 2;
 pub const SSL_SESS_CACHE_OFF: c_long = 0;
+pub const SSL_SESS_CACHE_CLIENT: c_long = 1;
 pub const SSL_SESS_CACHE_SERVER: c_long = 2;
 pub const SSL_SESS_CACHE_NO_INTERNAL: c_long = 0x300;
 pub const SSL_CB_LOOP: c_int = 1;
@@ -134,6 +135,16 @@ unsafe extern "C" {
         ssl: *mut SSL,
         numbers: *mut *mut c_int,
         count: *mut size_t,
+    ) -> c_int;
+    pub fn SSL_get0_peer_CA_list(ssl: *const SSL) -> *const o::stack_st_X509_NAME;
+    pub fn SSL_get_sigalgs(
+        ssl: *mut SSL,
+        index: c_int,
+        sign: *mut c_int,
+        hash: *mut c_int,
+        both: *mut c_int,
+        raw_sign: *mut c_uchar,
+        raw_hash: *mut c_uchar,
     ) -> c_int;
     pub fn SSL_up_ref(ssl: *mut SSL) -> c_int;
     pub fn X509_STORE_CTX_get1_issuer(

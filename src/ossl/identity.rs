@@ -4,6 +4,7 @@ use std::ffi::c_int;
 use std::sync::Arc;
 
 use foreign_types::ForeignTypeRef;
+use openssl::nid::Nid;
 use openssl::pkey::{Id, PKey, PKeyRef, Private};
 use openssl::stack::{Stack, StackRef};
 use openssl::x509::{X509, X509Ref};
@@ -50,6 +51,12 @@ impl Identity {
     #[must_use]
     pub fn with_engine(self, engine: Option<Arc<Engine>>) -> Self {
         Identity { _engine: engine, ..self }
+    }
+
+    /// The kind of key (`EVP_PKEY_...`), as lists of signature algorithms name it.
+    #[must_use]
+    pub fn signature_key(&self) -> Nid {
+        Nid::from_raw(self.key_type().as_raw())
     }
 
     /// The certificate.

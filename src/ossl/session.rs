@@ -28,6 +28,10 @@ pub struct Session(NonNull<sys::SSL_SESSION>);
 #[repr(transparent)]
 pub struct SessionRef(UnsafeCell<[u8; 0]>);
 
+// SAFETY: OpenSSL counts references to sessions atomically and guards what changes in them with a lock; connections
+// of several threads may resume the same one.
+unsafe impl Send for Session {}
+
 impl Session {
     /// Decodes what [`SessionRef::to_der`] has made. `None` for anything else, also if something follows.
     #[must_use]
@@ -98,6 +102,15 @@ impl SessionRef {
     pub unsafe fn from_ptr<'a>(session: *mut sys::SSL_SESSION) -> &'a Self {
         // SAFETY: the type has no bytes of its own, it only names what is behind the pointer.
         unsafe { &*session.cast::<SessionRef>() }
+    }
+
+    /// An owned reference to the same session.
+    #[must_use]
+    pub fn to_owned(&self) -> Session {
+        // SAFETY: a borrowed session is alive.
+        unsafe { sys::SSL_SESSION_up_ref(self.as_ptr()) };
+        // SAFETY: a reference is never NULL.
+        Session(unsafe { NonNull::new_unchecked(self.as_ptr()) })
     }
 
     /// The pointer for functions that are not wrapped.

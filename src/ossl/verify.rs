@@ -78,6 +78,14 @@ impl StoreDraft {
         error::check(unsafe { ffi::X509_STORE_load_file(self.0.as_ptr(), file.as_ptr()) })
     }
 
+    /// Adds a certificate.
+    ///
+    /// # Errors
+    /// No memory.
+    pub fn add_certificate(&mut self, certificate: &X509Ref) -> Result<(), Vec<LibraryError>> {
+        self.0.add_cert(certificate.to_owned()).map_err(|errors| error::from_stack(&errors))
+    }
+
     /// Looks certificates up in a directory made by `openssl rehash`.
     ///
     /// # Errors

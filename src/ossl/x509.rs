@@ -309,6 +309,16 @@ pub fn identities(certificate: &X509Ref) -> Vec<String> {
     dns.chain(common).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).collect()
 }
 
+/// Alternative names that are addresses: 4 bytes, or 16.
+#[must_use]
+pub fn addresses(certificate: &X509Ref) -> Vec<Vec<u8>> {
+    let names = certificate.subject_alt_names();
+    // A malformed extension counts as none.
+    error::clear();
+    let Some(names) = names else { return Vec::new() };
+    names.iter().filter_map(|name| name.ipaddress().map(<[u8]>::to_vec)).collect()
+}
+
 /// The library's text for a result of verification (`X509_V_ERR_...`).
 #[must_use]
 pub fn verify_error(number: i64) -> String {

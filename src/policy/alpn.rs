@@ -35,9 +35,38 @@ pub fn split_offer(offered: &[u8]) -> Result<Vec<Range<usize>>, OfferError> {
     if names.is_empty() { Err(OfferError::Empty) } else { Ok(names) }
 }
 
+/// A name that does not fit a list: it is empty, or longer than 255 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLong<'n>(pub &'n [u8]);
+
+/// A list of names with a length byte each: what [`split_offer`] takes apart.
+///
+/// # Errors
+/// A name that does not fit.
+pub fn to_wire(names: &[Vec<u8>]) -> Result<Vec<u8>, TooLong<'_>> {
+    let mut wire = Vec::new();
+    for name in names {
+        let length = u8::try_from(name.len()).ok().filter(|length| *length > 0).ok_or(TooLong(name))?;
+        wire.push(length);
+        wire.extend_from_slice(name);
+    }
+    Ok(wire)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lists_are_made() {
+        let names = |names: &[&str]| names.iter().map(|name| name.as_bytes().to_vec()).collect::<Vec<_>>();
+        assert_eq!(to_wire(&names(&["h2", "http/1.1"])), Ok(b"\x02h2\x08http/1.1".to_vec()));
+        assert_eq!(to_wire(&[]), Ok(Vec::new()));
+        let long = "x".repeat(256);
+        assert_eq!(to_wire(&names(&["h2", &long])), Err(TooLong(long.as_bytes())));
+        assert!(to_wire(&names(&[&long[1..]])).is_ok());
+        assert!(to_wire(&names(&[""])).is_err());
+    }
 
     #[test]
     fn offers_are_split() {

@@ -6,8 +6,9 @@
 #   my @cert = $pki->issue('good', by => 'mid');                   # (cert => FILE, key => FILE), for TlsClient
 #   $pki->file('one'), $pki->crl('one', revoked => ['bad'])        # names of files
 #
-# Options of issue: by (itself without it), ca, eku, days, from and to (YYYYMMDDHHMMSSZ), chain (names of what is sent after it),
-# subject, key (of another certificate), extensions (lines of openssl's, in place of those by the other options).
+# Options of issue: by (itself without it), ca, eku, san, rsa (a key of that kind), days, from and to (YYYYMMDDHHMMSSZ), chain
+# (names of what is sent after it), subject, key (of another certificate), extensions (lines of openssl's, in place of those by
+# the other options).
 package ClientPki;
 
 use strict;
@@ -57,11 +58,13 @@ sub root { my ($self, $name) = @_; $self->issue($name, ca => 1); return $self->f
 sub issue {
     my ($self, $name, %option) = @_;
     my $key = $option{key} // $name;
+    $self->_openssl(qw(genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out), "$key.key") if $option{rsa} && !-e $self->key($key);
     $self->new_key($key) unless -e $self->key($key);
     # What it issues is signed with that.
     symlink "$key.key", $self->key($name) if $key ne $name;
     my $subject = $option{subject} // "/O=Clients/CN=$name";
     my $extensions = $option{ca} ? "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n" : "basicConstraints=CA:FALSE\nextendedKeyUsage=" . ($option{eku} // 'clientAuth') . "\n";
+    $extensions .= "subjectAltName=$option{san}\n" if $option{san};
     $extensions = $option{extensions} if $option{extensions};
     $self->write("$name.ext", "[e]\nsubjectKeyIdentifier=hash\n$extensions");
     $self->_openssl('req', '-new', '-utf8', '-key', "$key.key", '-subj', $subject, '-out', "$name.csr");
@@ -87,6 +90,13 @@ sub client {
     my ($self, $name, %option) = @_;
     my $file = $self->write("$name.sent", join '', map { TestHttpd::slurp($self->file($_)) } $name, @{$option{chain} // []});
     return (cert => $file, key => $self->key($option{key} // $name));
+}
+
+# One file with a certificate, what is sent after it, and its key.
+sub combined {
+    my ($self, $name, %option) = @_;
+    my @files = ((map { $self->file($_) } $name, @{$option{chain} // []}), $self->key($option{key} // $name));
+    return $self->write("$name.all", join '', map { TestHttpd::slurp($_) } @files);
 }
 
 # One file with the certificates of several.

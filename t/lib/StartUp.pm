@@ -3,7 +3,7 @@
 #   StartUp::check('SSLEngine maybe', 'vhost', syntax => qr/must be On or Off/);
 #
 # Place: `global` before all virtual hosts, `vhost` in one that is otherwise complete, `bare` in one that has SSLEngine on and no
-# certificate, `location` in a section of the complete one, `htaccess` in a file below it.
+# certificate, `location` in a section of the complete one, `htaccess` in a file below it, `proxy` in a <Proxy> section of it.
 # Outcome: `runs` (and a request is answered), `plain` (the same without TLS), `syntax` (refused while reading: on the terminal, exit status 1), `fatal` (refused
 # after reading: in the error log, exit status 1), `500` (for htaccess). The pattern must match the messages.
 package StartUp;
@@ -19,16 +19,19 @@ use TlsClient ();
 sub configuration {
     my ($lines, $place, $number) = @_;
     $number //= 1;
-    my %at = map { $_ => $_ eq $place ? $lines : '' } qw(global vhost bare location htaccess);
+    my %at = map { $_ => $_ eq $place ? $lines : '' } qw(global vhost bare location htaccess proxy);
     my $certificate = $place eq 'bare' ? '' : '@ECDSA@';
+    my $modules = $place eq 'proxy' ? "<IfModule !proxy_module>\n" . TestHttpd::load_also('proxy') . "</IfModule>\n" : '';
+    my $section = $place eq 'proxy' ? "<Proxy \"https://localhost:1/\">\n$at{proxy}\n</Proxy>" : '';
     return <<"END";
-$at{global}
+$modules$at{global}
 <VirtualHost *:\@PORT$number@>
     ServerName localhost
     SSLEngine on
     $certificate
     $at{vhost}
     $at{bare}
+    $section
     <Location /1k.bin>
         $at{location}
     </Location>

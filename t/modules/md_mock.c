@@ -14,6 +14,7 @@
  *   init NUMBER            init_server returns it; that hook is used only if MOCK_INIT is in the environment, because
  *                          servers do not share contexts then
  *   handshake NUMBER       pre_handshake returns it
+ *   backend NUMBER         proxy_post_handshake returns it
  */
 #include "mod_ssl_openssl.h"
 
@@ -307,6 +308,20 @@ static int pre_handshake(conn_rec *c, SSL *ssl, int is_proxy)
     return number(c->base_server, OPTIONAL, "handshake", OK);
 }
 
+/* What is known of the backend then; on a connection to one its certificate is the client's. */
+static int proxy_post_handshake(conn_rec *c, SSL *ssl)
+{
+    static const char *const names[] = {"HTTPS", "SSL_PROTOCOL", "SSL_CLIENT_S_DN_CN", "SSL_CLIENT_VERIFY", "SSL_SERVER_S_DN_CN", "SSL_TLS_SNI"};
+    const char *said = "";
+    apr_size_t i;
+    for (i = 0; i < sizeof names / sizeof *names; i++)
+        said = apr_pstrcat(c->pool, said, " ", names[i], "=",
+                           ap_ssl_var_lookup(c->pool, c->base_server, c, NULL, names[i]), NULL);
+    ap_log_cerror(APLOG_MARK, APLOG_NOTICE, 0, c, "MOCK proxy_post_handshake, %s%s",
+                  SSL_is_init_finished(ssl) ? "finished" : "not finished", said);
+    return number(c->base_server, OPTIONAL, "backend", OK);
+}
+
 static int post_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     (void)p, (void)plog, (void)ptemp, (void)s;
@@ -335,6 +350,7 @@ static void register_hooks(apr_pool_t *p)
     APR_OPTIONAL_HOOK(ssl, get_stapling_status, optional_response, NULL, NULL, middle);
     if (getenv("MOCK_INIT")) APR_OPTIONAL_HOOK(ssl, init_server, init_server, NULL, NULL, middle);
     APR_OPTIONAL_HOOK(ssl, pre_handshake, pre_handshake, NULL, NULL, middle);
+    APR_OPTIONAL_HOOK(ssl, proxy_post_handshake, proxy_post_handshake, NULL, NULL, middle);
 }
 
 static const command_rec commands[] = {

@@ -24,7 +24,7 @@ open my $table, '<', $file or die "$file: $!";
 while (my $row = <$table>) {
     chomp $row;
     next if $row =~ /^\s*(?:#|$)/;
-    my ($place, $outcome, $conditions, $lines, $pattern) = $row =~ /^(global|vhost|bare|location|htaccess)\s+(runs|plain|syntax|fatal|500)\s+((?:\[\w+\]\s+)*)(.*?)(?:\s+=>\s+(.*))?$/
+    my ($place, $outcome, $conditions, $lines, $pattern) = $row =~ /^(global|vhost|bare|location|htaccess|proxy)\s+(runs|plain|syntax|fatal|500)\s+((?:\[\w+\]\s+)*)(.*?)(?:\s+=>\s+(.*))?$/
         or die "$file, line $.: not a row: $row";
     next if grep { my $holds = $holds{$_}; die "$file, line $.: [$_] is unknown" unless defined $holds; !$holds } $conditions =~ /\w+/g;
     push @rows, {number => $., place => $place, outcome => $outcome, name => "line $.: $place: $lines", lines => expand($lines), pattern => defined $pattern ? qr/$pattern/s : undef};

@@ -2,6 +2,7 @@
 
 use super::context::{self, Contexts, Site};
 use super::keys::Keys;
+use super::proxy::ProxyContexts;
 use super::{Common, set_fips, stapling, ticket, use_device};
 use crate::apr::Pool;
 use crate::apr::pool::c_string;
@@ -40,6 +41,7 @@ pub fn run(pool: Pool<'_>, main: Server<'_>) -> usize {
         key_log: None,
         keys: &keys,
     };
+    let proxies = ProxyContexts::default();
     let (mut loader, mut contexts) = (Loader::begin(device), Contexts::default());
     for server in main.iter() {
         let Some(conf) = ServerConf::of(server) else { continue };
@@ -51,6 +53,9 @@ pub fn run(pool: Pool<'_>, main: Server<'_>) -> usize {
             let site = Site { main, server, id: &id, is_start: false };
             found += context::check(&site, &declared, &common, &mut loader, &mut contexts);
         }
+        let id = vhost_id(&server.hostname().to_string_lossy(), server.port(), false);
+        let site = Site { main, server, id: &id, is_start: false };
+        found += super::proxy::check(&site, conf, &proxies);
     }
     keys.finish(main);
     found + stapling::check_files(main, &staples)

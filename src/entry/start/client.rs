@@ -4,9 +4,9 @@ use super::Failed;
 use super::context::Site;
 use crate::apr::pool::c_path;
 use crate::config::server::ServerConfig;
-use crate::config::verify::{CrlScope, DEFAULT_DEPTH, VerifyClient};
+use crate::config::verify::{CrlCheck, CrlScope, DEFAULT_DEPTH, VerifyClient};
 use crate::entry::report;
-use crate::entry::trust::{self, Trust, TrustError};
+use crate::entry::trust::{self, Places, Trust, TrustError};
 use crate::httpd::Level;
 use crate::httpd::log::log;
 use crate::ossl::ctx::{SslCtx, Verify};
@@ -48,7 +48,8 @@ pub fn configure(site: &Site<'_>, ctx: &SslCtx, declared: &ServerConfig) -> Resu
             "AH01897: Init: Oops, you want to request client authentication, but no CAs are known for verification!?  [Hint: SSLCACertificate*]"
         );
     }
-    check_revocation(site, declared)?;
+    let has_lists = declared.ca_revocation_file.is_some() || declared.ca_revocation_path.is_some();
+    check_revocation(site, "SSL", terms.crl, has_lists)?;
     open(site, declared)
 }
 
@@ -101,14 +102,19 @@ fn add_all(names: &mut CaNames, files: &[PathBuf]) {
 }
 
 /// What the directives about lists of revoked certificates mean together.
-fn check_revocation(site: &Site<'_>, declared: &ServerConfig) -> Result<(), Failed> {
-    let has_lists = declared.ca_revocation_file.is_some() || declared.ca_revocation_path.is_some();
-    let checks = terms(declared).crl.scope != CrlScope::None;
+/// Their names begin with `prefix`.
+pub fn check_revocation(
+    site: &Site<'_>,
+    prefix: &str,
+    check: CrlCheck,
+    has_lists: bool,
+) -> Result<(), Failed> {
+    let checks = check.scope != CrlScope::None;
     let id = site.id;
     match (checks, has_lists) {
         (true, false) => site.fail(
             &format!(
-                "AH01899: Host {id}: CRL checking has been enabled, but neither SSLCARevocationFile nor SSLCARevocationPath is configured"
+                "AH01899: Host {id}: CRL checking has been enabled, but neither {prefix}CARevocationFile nor {prefix}CARevocationPath is configured"
             ),
             &[],
         ),
@@ -120,7 +126,7 @@ fn check_revocation(site: &Site<'_>, declared: &ServerConfig) -> Result<(), Fail
             log!(
                 site.server,
                 Warn,
-                "AH01902: Host {id}: X.509 CRL storage locations configured, but CRL checking (SSLCARevocationCheck) is not enabled"
+                "AH01902: Host {id}: X.509 CRL storage locations configured, but CRL checking ({prefix}CARevocationCheck) is not enabled"
             );
             Ok(())
         }
@@ -133,7 +139,7 @@ fn open(site: &Site<'_>, declared: &ServerConfig) -> Result<Option<Trust>, Faile
         "AH01901: Host {}: unable to configure X.509 CRL storage for certificate revocation",
         site.id
     );
-    match Trust::open(declared) {
+    match Trust::open(Places::of_clients(declared)) {
         Ok(trust) => Ok(trust),
         Err(TrustError::Authorities(errors)) => {
             site.fail("AH01895: Unable to configure verify locations for client authentication", &errors)

@@ -38,10 +38,10 @@ fn set(seeds: Vec<RandomSeed>) {
 }
 
 /// Reads the sources for a connection.
-pub fn for_connection(conn: Conn<'_>) {
+pub fn for_connection(conn: Conn<'_>, prefix: &str) {
     let seeds = CONNECT.read().unwrap_or_else(std::sync::PoisonError::into_inner);
     if !seeds.is_empty() {
-        seed(conn.base_server(), "Server: ", &seeds, When::Connect);
+        seed(conn.base_server(), prefix, &seeds, When::Connect);
     }
 }
 

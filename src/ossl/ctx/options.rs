@@ -79,6 +79,8 @@ pub enum SessionCacheMode {
     Internal,
     /// By the callbacks only.
     External,
+    /// Those of a client, by the callbacks only.
+    Client,
 }
 
 impl SessionCacheMode {
@@ -87,6 +89,7 @@ impl SessionCacheMode {
             SessionCacheMode::Off => ffi::SSL_SESS_CACHE_OFF,
             SessionCacheMode::Internal => ffi::SSL_SESS_CACHE_SERVER,
             SessionCacheMode::External => ffi::SSL_SESS_CACHE_SERVER | ffi::SSL_SESS_CACHE_NO_INTERNAL,
+            SessionCacheMode::Client => ffi::SSL_SESS_CACHE_CLIENT | ffi::SSL_SESS_CACHE_NO_INTERNAL,
         }
     }
 }

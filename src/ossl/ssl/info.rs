@@ -3,8 +3,8 @@
 use std::ffi::{CStr, c_long};
 use std::ptr::{self, NonNull};
 
-use foreign_types::ForeignType;
-use openssl::x509::X509;
+use foreign_types::{ForeignType, ForeignTypeRef};
+use openssl::x509::{X509, X509NameRef};
 use openssl_sys as sys;
 
 use super::SslRef;
@@ -221,6 +221,50 @@ impl SslRef {
                 unsafe { owned_cert(cert.cast()) }
             })
             .collect()
+    }
+
+    /// Client: the names of the CAs that the server's request for a certificate has named.
+    #[must_use]
+    pub fn peer_ca_names(&self) -> Vec<Vec<u8>> {
+        // SAFETY: see pending. The stack is the connection's.
+        let stack = unsafe { ffi::SSL_get0_peer_CA_list(self.as_ptr()) }.cast();
+        // SAFETY: OPENSSL_sk_num takes NULL.
+        let count = unsafe { sys::OPENSSL_sk_num(stack) };
+        (0..count)
+            .filter_map(|index| {
+                // SAFETY: the index is below the stack's length.
+                let name = unsafe { sys::OPENSSL_sk_value(stack, index) };
+                // SAFETY: a stack of X509_NAME holds those, and they live as long as the connection's list.
+                unsafe { X509NameRef::from_ptr(name.cast()) }.to_der().ok()
+            })
+            .collect()
+    }
+
+    /// The kinds of keys (`EVP_PKEY_...` as a NID) whose signatures the peer takes; empty before TLS 1.2.
+    #[must_use]
+    pub fn peer_signature_keys(&self) -> Vec<openssl::nid::Nid> {
+        let none = ptr::null_mut();
+        let mut kinds = Vec::new();
+        for index in 0.. {
+            let mut kind = 0;
+            // SAFETY: see pending; NULL for what is not wanted, and the place is ours.
+            let count = unsafe {
+                ffi::SSL_get_sigalgs(
+                    self.as_ptr(),
+                    index,
+                    &raw mut kind,
+                    none,
+                    none,
+                    none.cast(),
+                    none.cast(),
+                )
+            };
+            if index >= count {
+                break;
+            }
+            kinds.push(openssl::nid::Nid::from_raw(kind));
+        }
+        kinds
     }
 
     /// The result of the peer's verification (`X509_V_...`); 0 also if there was nothing to verify.

@@ -1,0 +1,234 @@
+//! The terms of connections to other servers: a context, shared by servers and
+//! sections that ask for the same, whom to believe, and what to show.
+
+mod machine;
+
+use super::client::check_revocation;
+use super::context::Site;
+use super::key_log::KeyLog;
+use super::{Failed, fatal};
+use crate::apr::Pool;
+use crate::apr::pool::{c_path, c_string};
+use crate::config::cipher::{LIBRARY_DEFAULT, restricted};
+use crate::config::protocol::Protocols;
+use crate::config::proxy::{DEFAULT_DEPTH, ProxyConfig};
+use crate::config::verify::VerifyClient;
+use crate::entry::config::ServerConf;
+use crate::entry::offered;
+use crate::entry::proxy::events::EVENTS;
+use crate::entry::proxy::{ProxyPolicy, Section};
+use crate::entry::trust::{Places, Trust, TrustError};
+use crate::entry::vhost::Vhost;
+use crate::httpd::log::{LogTarget, log};
+use crate::httpd::request::main_server;
+use crate::httpd::{Level, Server};
+use crate::ossl::callback::{self, Wanted};
+use crate::ossl::ctx::{SessionCacheMode, SslCtx, Verify, options};
+use crate::ossl::lib::sha256;
+use crate::policy::backend::Checks;
+use crate::policy::verify::Terms;
+use openssl::x509::X509;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+/// What a context is known by: the settings, whether steps of handshakes are
+/// logged, and the server if other modules look at its contexts.
+type Key = (ProxyConfig, bool, Option<usize>);
+
+/// The contexts of one configuration. Sections come after start-up, so it keeps
+/// what they need.
+#[derive(Default)]
+pub struct ProxyContexts {
+    made: RefCell<HashMap<Key, Arc<ProxyPolicy>>>,
+    key_log: RefCell<Option<Arc<KeyLog>>>,
+}
+
+impl ProxyContexts {
+    /// Where key material of all contexts goes.
+    pub fn log_keys(&self, key_log: Option<Arc<KeyLog>>) {
+        self.key_log.replace(key_log);
+    }
+
+    fn policy(&self, site: &Site<'_>, declared: &ProxyConfig) -> Result<Arc<ProxyPolicy>, Failed> {
+        let states = site.server.logs(Level::Debug);
+        let alone = offered::wants_contexts().then(|| site.server.as_ptr().addr());
+        match self.made.borrow_mut().entry((declared.clone(), states, alone)) {
+            Entry::Occupied(known) => {
+                log!(site.server, Trace1, "Sharing the SSL context for backends of {}", known.get().made_for);
+                Ok(Arc::clone(known.get()))
+            }
+            Entry::Vacant(place) => {
+                let policy = Arc::new(make(site, declared, states, self.key_log.borrow().clone())?);
+                Ok(Arc::clone(place.insert(policy)))
+            }
+        }
+    }
+}
+
+/// The settings of a server, as far as no section has others.
+fn declared(conf: &ServerConf) -> ProxyConfig {
+    conf.proxy.borrow().as_deref().cloned().unwrap_or_default()
+}
+
+/// Makes the terms for a server, when TLS to others is on there.
+pub fn complete_server(
+    pool: Pool<'_>,
+    site: &Site<'_>,
+    conf: &ServerConf,
+    contexts: &ProxyContexts,
+) -> Result<(), Failed> {
+    let declared = declared(conf);
+    if !declared.is_enabled() {
+        return Ok(());
+    }
+    let policy = contexts.policy(site, &declared)?;
+    show(pool, site, &policy)?;
+    // There is one start for each configuration.
+    let _ = conf.proxy_policy.set(policy);
+    Ok(())
+}
+
+/// Looks at what [`complete_server`] would use, and says how much there is to
+/// mend. What it is has been logged.
+pub fn check(site: &Site<'_>, conf: &ServerConf, contexts: &ProxyContexts) -> usize {
+    let declared = declared(conf);
+    usize::from(declared.is_enabled() && contexts.policy(site, &declared).is_err())
+}
+
+/// Makes the terms for a `<Proxy>` section, with the settings of the server
+/// where it has none.
+pub fn complete_section(pool: Pool<'_>, server: Server<'_>, section: &Section) -> Result<(), Failed> {
+    if section.is_complete(server) {
+        return Ok(());
+    }
+    let main = main_server().ok_or(Failed)?;
+    let conf = ServerConf::of(server).ok_or(Failed)?;
+    let contexts = &ServerConf::of(main).ok_or(Failed)?.proxy_contexts;
+    let declared = ProxyConfig::merge(&declared(conf), &section.declared());
+    let policy = if declared.is_enabled() {
+        let id = Vhost::of(server).ok_or(Failed)?.id.clone();
+        let site = Site { main, server, id: &id, is_start: true };
+        let policy = contexts.policy(&site, &declared)?;
+        show(pool, &site, &policy)?;
+        Some(policy)
+    } else {
+        None
+    };
+    section.complete(server, policy);
+    Ok(())
+}
+
+/// Shows a finished context to other modules.
+fn show(pool: Pool<'_>, site: &Site<'_>, policy: &ProxyPolicy) -> Result<(), Failed> {
+    offered::init_server(site.server, pool, &policy.ctx, true).or_else(|said| {
+        let id = site.id;
+        log!(
+            site.server,
+            Emerg,
+            "Init: ({id}) another module refuses the proxy context (init_server: {said})"
+        );
+        fatal(site.main, site.server)
+    })
+}
+
+fn make(
+    site: &Site<'_>,
+    declared: &ProxyConfig,
+    states: bool,
+    key_log: Option<Arc<KeyLog>>,
+) -> Result<ProxyPolicy, Failed> {
+    let protocols = declared.protocol.unwrap_or(Protocols::DEFAULT);
+    let Some((min, max)) = protocols.range() else {
+        return site.fail("AH02231: No SSL protocols available [hint: SSLProtocol]", &[]);
+    };
+    log!(site.server, Trace3, "Creating new SSL context for backends (protocols: {})", protocols.names());
+    let ctx = match SslCtx::client() {
+        Ok(ctx) => ctx,
+        Err(errors) => return site.fail("Unable to create an SSL context for backends", &errors),
+    };
+    if let Err(errors) = ctx.set_protocol_range(min, max) {
+        return site.fail("Unable to set the protocol versions for backends", &errors);
+    }
+    ctx.set_modes();
+    ctx.set_options(options::ALL | options::NO_SESSION_RESUMPTION_ON_RENEGOTIATION | options::NO_COMPRESSION);
+    ctx.set_session_cache_mode(SessionCacheMode::Client);
+    callback::install_client(&ctx, &EVENTS, Wanted { sessions: true, states, keys: key_log.is_some() });
+    set_ciphers(site, &ctx, declared)?;
+    let Some(digest) = sha256(format!("{declared:?}").as_bytes()) else {
+        return site.fail("Unable to compute a digest", &[]);
+    };
+    let checks = checks(declared);
+    // Whatever is wrong is told to our functions, which know what may be.
+    ctx.verify_with_events(Verify::PEER);
+    load_authorities(site, &ctx, declared)?;
+    let has_lists = declared.ca_revocation_file.is_some() || declared.ca_revocation_path.is_some();
+    check_revocation(site, "SSLProxy", checks.chain.crl, has_lists)?;
+    let machine::Loaded { pairs, trusted } = machine::load(site, &ctx, declared)?;
+    let trust = open_trust(site, declared, trusted)?;
+    let policy = ProxyPolicy::new(ctx, site.id, site.server.slot(), checks, digest);
+    Ok(policy.with(trust, pairs, key_log))
+}
+
+fn checks(declared: &ProxyConfig) -> Checks {
+    Checks {
+        chain: Terms {
+            mode: declared.verify.unwrap_or_default(),
+            depth: declared.verify_depth.unwrap_or(DEFAULT_DEPTH),
+            crl: declared.ca_revocation_check.unwrap_or_default(),
+        },
+        name: declared.name_check(),
+        expire: declared.check_peer_expire.unwrap_or(true),
+    }
+}
+
+fn set_ciphers(site: &Site<'_>, ctx: &SslCtx, declared: &ProxyConfig) -> Result<(), Failed> {
+    let list = declared.cipher_suite.clone().unwrap_or_else(|| restricted(LIBRARY_DEFAULT));
+    log!(site.server, Trace1, "Configuring permitted SSL ciphers for backends [{list}]");
+    if let Err(errors) = ctx.set_cipher_list(&c_string(&list)) {
+        return site.fail("AH01898: Unable to configure permitted SSL ciphers", &errors);
+    }
+    if let Some(suites) = &declared.cipher_suite_tls13
+        && let Err(errors) = ctx.set_ciphersuites(&c_string(suites))
+    {
+        return site.fail("AH10127: Unable to configure permitted TLSv1.3 ciphers", &errors);
+    }
+    Ok(())
+}
+
+/// The context gets the CAs as well: the library completes chains of our own
+/// certificates with them.
+fn load_authorities(site: &Site<'_>, ctx: &SslCtx, declared: &ProxyConfig) -> Result<(), Failed> {
+    let (file, path) = (declared.ca_certificate_file.as_ref(), declared.ca_certificate_path.as_ref());
+    if file.is_some() || path.is_some() {
+        let (file, path) = (file.map(|file| c_path(file)), path.map(|path| c_path(path)));
+        return ctx.load_authorities(file.as_deref(), path.as_deref()).or_else(|errors| {
+            site.fail("AH01895: Unable to configure verify locations for client authentication", &errors)
+        });
+    }
+    if declared.verify == Some(VerifyClient::Require) {
+        log!(
+            site.server,
+            Warn,
+            "AH01897: Init: Oops, you want to request client authentication, but no CAs are known for verification!?  [Hint: SSLCACertificate*]"
+        );
+    }
+    Ok(())
+}
+
+fn open_trust(site: &Site<'_>, declared: &ProxyConfig, trusted: Vec<X509>) -> Result<Option<Trust>, Failed> {
+    let id = site.id;
+    let crls =
+        format!("AH01901: Host {id}: unable to configure X.509 CRL storage for certificate revocation");
+    match Trust::open(Places::of_backends(declared, trusted)) {
+        Ok(trust) => Ok(trust),
+        Err(TrustError::Authorities(errors)) => {
+            site.fail("AH01895: Unable to configure verify locations for client authentication", &errors)
+        }
+        Err(error @ TrustError::Read(..)) => site.fail(&format!("{crls}: {error}"), &[]),
+        Err(TrustError::Crls(file, errors)) => {
+            site.fail(&format!("{crls}: no usable lists in {}", file.display()), &errors)
+        }
+    }
+}
