@@ -94,6 +94,8 @@ for (1, 2) {
     like $httpd->error_log, qr/AH10272: SSL Proxy requested for off:80 but not enabled for us\./, '... and the log says so';
 }
 
+if (TestHttpd::mpm() eq 'prefork') { done_testing; exit }    # each process has its own connections
+
 # --- One worker, two settings -------------------------------------------------------------------------------------------
 # mod_proxy keeps connections by worker. One that was made without a certificate must not carry a request that wants to show one.
 is get(5, '/open'), '200 -', 'without a certificate';
