@@ -1,6 +1,7 @@
 //! The session cache shared between processes (`SSLSessionCache`).
 
 use crate::apr::pool::root_scratch;
+use crate::apr::shared_memory::{self, Shareable};
 use crate::apr::{Pool, Status, time};
 use crate::httpd::Server;
 use crate::httpd::log::{LogTarget, log};
@@ -15,6 +16,7 @@ use crate::policy::health::Health;
 use std::ffi::{CStr, c_int};
 use std::fmt::Write as _;
 use std::mem::MaybeUninit;
+use std::sync::OnceLock;
 use zeroize::{Zeroize, Zeroizing};
 
 /// The largest session that is stored, in bytes of DER.
@@ -44,7 +46,17 @@ pub struct SessionStore {
     /// Made from the secret of `SSLSessionTicketSecretFile`.
     seal: Option<MacKey>,
     mutex: Option<GlobalMutex>,
-    health: Health,
+    health: &'static Health,
+}
+
+// SAFETY: health consists of atomics, which are zero when their bytes are.
+unsafe impl Shareable for Health {}
+
+/// What all processes know of the cache together. It is made before the first of them, once: memory of this kind is
+/// never given back.
+fn health() -> &'static Health {
+    static HEALTH: OnceLock<&'static Health> = OnceLock::new();
+    HEALTH.get_or_init(|| shared_memory::zeroed().unwrap_or_else(|| Box::leak(Box::default())))
 }
 
 impl SessionStore {
@@ -60,7 +72,7 @@ impl SessionStore {
     ) -> Result<Self, Status> {
         let mutex = if cache.needs_mutex() { Some(GlobalMutex::create(MUTEX, server, pool)?) } else { None };
         cache.init(INSTANCE, HINTS, server, pool)?;
-        Ok(Self { cache, seal, mutex, health: Health::default() })
+        Ok(Self { cache, seal, mutex, health: health() })
     }
 
     /// Opens the lock in a child process.

@@ -10,7 +10,7 @@ const REST: i64 = 10 * SECOND;
 /// The shortest time between two lines in the log.
 const SILENCE: i64 = 60 * SECOND;
 
-/// The health of a service, as one process sees it. All times are in microseconds of one clock.
+/// The health of a service, as all processes see it that share this value. All times are in microseconds of one clock.
 #[derive(Debug, Default)]
 pub struct Health {
     rests_until: AtomicI64,
