@@ -11,6 +11,7 @@ pub mod expr;
 pub mod filter;
 pub mod helper;
 pub mod hook;
+pub mod locked_cache;
 pub mod log;
 pub mod module;
 pub mod mutex;

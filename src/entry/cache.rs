@@ -4,8 +4,8 @@ use crate::apr::pool::root_scratch;
 use crate::apr::shared_memory::{self, Shareable};
 use crate::apr::{Pool, Status, time};
 use crate::httpd::Server;
+use crate::httpd::locked_cache::{LockedCache, Names};
 use crate::httpd::log::{LogTarget, log};
-use crate::httpd::mutex::GlobalMutex;
 use crate::httpd::socache::{Hints, SharedCache};
 use crate::httpd::{Level, Request};
 use crate::metrics::{self, Counter};
@@ -23,10 +23,12 @@ use zeroize::{Zeroize, Zeroizing};
 const LARGEST: usize = 10_240;
 /// The name of the mutex in the `Mutex` directive.
 pub const MUTEX: &CStr = c"ssl-cache";
-/// The instance name, which is part of memcache and redis keys.
-const INSTANCE: &CStr = c"mod_ssl-sess";
-/// What a session looks like: bytes, id length, µs between sweeps.
-const HINTS: Hints = Hints { object: 150, id: 30, sweep: 30_000_000 };
+/// Sessions have about so many bytes, an id of so many; sweeps are so many µs apart.
+const NAMES: Names = Names {
+    mutex: MUTEX,
+    instance: c"mod_ssl-sess",
+    hints: Hints { object: 150, id: 30, sweep: 30_000_000 },
+};
 
 /// Bytes behind a session that is sealed.
 const SEAL: usize = 32;
@@ -42,10 +44,9 @@ pub struct Found {
 
 /// The cache and its lock.
 pub struct SessionStore {
-    cache: SharedCache,
+    cache: LockedCache,
     /// Made from the secret of `SSLSessionTicketSecretFile`.
     seal: Option<MacKey>,
-    mutex: Option<GlobalMutex>,
     health: &'static Health,
 }
 
@@ -70,29 +71,27 @@ impl SessionStore {
         server: Server<'_>,
         pool: Pool<'_>,
     ) -> Result<Self, Status> {
-        let mutex = if cache.needs_mutex() { Some(GlobalMutex::create(MUTEX, server, pool)?) } else { None };
-        cache.init(INSTANCE, HINTS, server, pool)?;
-        Ok(Self { cache, seal, mutex, health: health() })
+        let cache = LockedCache::open(cache, NAMES, server, pool)?;
+        Ok(Self { cache, seal, health: health() })
     }
 
     /// Opens the lock in a child process.
     pub fn reopen(&self, server: Server<'_>, pool: Pool<'_>) {
-        if let Some(mutex) = &self.mutex
-            && let Err(status) = mutex.reopen(pool)
-        {
-            log!(server, Error, status => "AH02024: Cannot reinit {} mutex", mutex.name().to_string_lossy());
-        }
+        self.cache.reopen(server, pool, "AH02024: ");
     }
 
     /// Ends the cache with its configuration.
     pub fn close(&self, server: Server<'_>) {
-        self.cache.destroy(server);
+        self.cache.close(server);
     }
 
     /// Runs `body` under the lock, when the provider needs one.
-    fn locked<R>(&self, server: Server<'_>, body: impl FnOnce() -> Result<R, Status>) -> Result<R, Status> {
-        let Some(mutex) = &self.mutex else { return body() };
-        mutex.with(body).unwrap_or_else(|status| {
+    fn locked<R>(
+        &self,
+        server: Server<'_>,
+        body: impl FnOnce(&SharedCache) -> Result<R, Status>,
+    ) -> Result<R, Status> {
+        self.cache.with(body).unwrap_or_else(|status| {
             self.complain(server, status, "AH02026: Failed to acquire SSL session cache lock");
             Err(status)
         })
@@ -102,7 +101,7 @@ impl SessionStore {
     fn ask<R>(
         &self,
         server: Server<'_>,
-        body: impl FnOnce() -> Result<R, Status>,
+        body: impl FnOnce(&SharedCache) -> Result<R, Status>,
     ) -> Option<Result<R, Status>> {
         let asked = time::now();
         if !self.health.may_ask(asked) {
@@ -157,7 +156,7 @@ impl SessionStore {
         let id = session.id();
         let expiry = time::from_seconds(session.time().saturating_add(session.timeout()));
         let stored = pool
-            .scratch(|scratch| self.ask(server, || self.cache.store(server, id, expiry, &mut der, scratch)))
+            .scratch(|scratch| self.ask(server, |cache| cache.store(server, id, expiry, &mut der, scratch)))
             .flatten();
         metrics::count(match stored {
             Some(Ok(())) => Counter::SessionStored,
@@ -182,7 +181,7 @@ impl SessionStore {
     ) -> Option<Found> {
         let mut buffer = [const { MaybeUninit::uninit() }; LARGEST];
         let found = pool
-            .scratch(|scratch| self.ask(server, || self.cache.retrieve(server, id, &mut buffer, scratch)))
+            .scratch(|scratch| self.ask(server, |cache| cache.retrieve(server, id, &mut buffer, scratch)))
             .flatten();
         metrics::count(match &found {
             Some(Ok(_)) => Counter::SessionHit,
@@ -221,14 +220,14 @@ impl SessionStore {
 
     /// Forgets a session.
     pub fn remove(&self, server: Server<'_>, id: &[u8]) {
-        let _ = root_scratch(|scratch| self.ask(server, || self.cache.remove(server, id, scratch)));
+        let _ = root_scratch(|scratch| self.ask(server, |cache| cache.remove(server, id, scratch)));
         trace(server, "REM", "OK", id, "", "dead");
     }
 
     /// Prints the provider's figures.
     pub fn print_status(&self, request: Request<'_>, flags: c_int) {
-        let _ = self.locked(request.server(), || {
-            self.cache.print_status(request, flags);
+        let _ = self.locked(request.server(), |cache| {
+            cache.print_status(request, flags);
             Ok(())
         });
     }

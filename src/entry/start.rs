@@ -6,6 +6,7 @@
 
 mod certificates;
 mod check;
+mod ciphers;
 mod client;
 mod context;
 pub mod key_log;

@@ -6,8 +6,8 @@
 use crate::apr::pool::root_scratch;
 use crate::apr::{Pool, Status, time};
 use crate::httpd::Server;
+use crate::httpd::locked_cache::{LockedCache, Names};
 use crate::httpd::log::log;
-use crate::httpd::mutex::GlobalMutex;
 use crate::httpd::socache::{Hints, SharedCache};
 use crate::ossl::lib::mac::{self, MacKey};
 use crate::policy::answers::{Key, Quiet};
@@ -18,10 +18,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// The name of the mutex in the `Mutex` directive.
 pub const MUTEX: &CStr = c"ssl-ocsp";
-/// The instance name, which is part of memcache and redis keys.
-const INSTANCE: &CStr = c"mod_ssl-ocsp";
-/// What a response looks like: bytes, id length, µs between sweeps.
-const HINTS: Hints = Hints { object: 2000, id: 32, sweep: 300_000_000 };
+/// Responses have about so many bytes, an id of so many; sweeps are so many µs apart.
+const NAMES: Names = Names {
+    mutex: MUTEX,
+    instance: c"mod_ssl-ocsp",
+    hints: Hints { object: 2000, id: 32, sweep: 300_000_000 },
+};
 /// The largest record. Responses beyond that are kept by the process alone.
 const LARGEST: usize = 10_240;
 /// For no longer is anything kept: memcached takes more than 30 days for a date.
@@ -31,8 +33,7 @@ const PAUSE: Duration = Duration::from_secs(60);
 
 /// The cache and its lock.
 pub struct Shared {
-    cache: SharedCache,
-    mutex: Option<GlobalMutex>,
+    cache: LockedCache,
     key: MacKey,
     complaints: Quiet,
 }
@@ -52,39 +53,33 @@ impl Shared {
     /// What the provider or the mutex gives; [`Status::EGENERAL`] without random numbers.
     pub fn open(cache: SharedCache, server: Server<'_>, pool: Pool<'_>) -> Result<Self, Status> {
         let key = MacKey::random().ok_or(Status::EGENERAL)?;
-        let mutex = if cache.needs_mutex() { Some(GlobalMutex::create(MUTEX, server, pool)?) } else { None };
-        cache.init(INSTANCE, HINTS, server, pool)?;
-        Ok(Self { cache, mutex, key, complaints: Quiet::new(PAUSE) })
+        let cache = LockedCache::open(cache, NAMES, server, pool)?;
+        Ok(Self { cache, key, complaints: Quiet::new(PAUSE) })
     }
 
     /// Opens the lock in a child process.
     pub fn reopen(&self, server: Server<'_>, pool: Pool<'_>) {
-        if let Some(mutex) = &self.mutex
-            && let Err(status) = mutex.reopen(pool)
-        {
-            log!(server, Error, status => "Cannot reinit {} mutex", mutex.name().to_string_lossy());
-        }
+        self.cache.reopen(server, pool, "");
     }
 
     /// Ends the cache with its configuration.
     pub fn close(&self, server: Server<'_>) {
-        self.cache.destroy(server);
+        self.cache.close(server);
     }
 
     /// Runs `body` under the lock, when the provider needs one. It must do nothing but use the cache.
     fn locked<R>(
         &self,
         server: Server<'_>,
-        body: impl FnOnce(Pool<'_>) -> Result<R, Status>,
+        body: impl FnOnce(&SharedCache, Pool<'_>) -> Result<R, Status>,
     ) -> Result<R, Status> {
-        root_scratch(|scratch| match &self.mutex {
-            None => body(scratch),
-            Some(mutex) => mutex.with(|| body(scratch)).unwrap_or_else(|status| {
+        root_scratch(|scratch| {
+            self.cache.with(|cache| body(cache, scratch)).unwrap_or_else(|status| {
                 if self.complaints.may_say("lock", Instant::now()) {
                     log!(server, Warn, status => "Failed to acquire the lock of SSLOCSPCache");
                 }
                 Err(status)
-            }),
+            })
         })
         .unwrap_or(Err(Status::EGENERAL))
     }
@@ -93,7 +88,7 @@ impl Shared {
     pub fn find(&self, server: Server<'_>, key: &Key) -> Option<Kept> {
         let mut buffer = vec![MaybeUninit::uninit(); LARGEST];
         let found =
-            self.locked(server, |scratch| self.cache.retrieve(server, key, &mut buffer, scratch)).ok()?;
+            self.locked(server, |cache, scratch| cache.retrieve(server, key, &mut buffer, scratch)).ok()?;
         let now = now()?;
         let opened = sealed::open(key, found, now, &|pieces| self.key.mac(pieces), mac::same);
         let Some(opened) = opened else {
@@ -115,7 +110,8 @@ impl Shared {
             until.and_then(|until| Some((until, sealed::write(key, until, contents, &|p| self.key.mac(p))?)));
         let Some((until, mut record)) = record else { return };
         let expiry = time::from_seconds(until);
-        let kept = self.locked(server, |scratch| self.cache.store(server, key, expiry, &mut record, scratch));
+        let kept =
+            self.locked(server, |cache, scratch| cache.store(server, key, expiry, &mut record, scratch));
         if let Err(status) = kept {
             log!(server, Debug, status => "SSLOCSPCache: a record could not be stored");
         }
@@ -123,7 +119,7 @@ impl Shared {
 
     /// Forgets what is kept for `key`.
     pub fn forget(&self, server: Server<'_>, key: &Key) {
-        let _ = self.locked(server, |scratch| self.cache.remove(server, key, scratch));
+        let _ = self.locked(server, |cache, scratch| cache.remove(server, key, scratch));
     }
 }
 

@@ -3,8 +3,8 @@
 use crate::apr::pool::root_scratch;
 use crate::apr::{Pool, Status, time};
 use crate::httpd::Server;
+use crate::httpd::locked_cache::{LockedCache, Names};
 use crate::httpd::log::log;
-use crate::httpd::mutex::GlobalMutex;
 use crate::httpd::socache::{Hints, SharedCache};
 use crate::io::board::BYTES;
 use std::ffi::CStr;
@@ -14,20 +14,19 @@ use std::mem::MaybeUninit;
 pub const MUTEX: &CStr = c"ssl-stapling";
 /// A mutex of the C module that lines of the configuration may name. Here one process fetches, so nobody takes it.
 pub const REFRESH_MUTEX: &CStr = c"ssl-stapling-refresh";
-/// The instance name, which is part of memcache and redis keys.
-const INSTANCE: &CStr = c"mod_ssl-staple";
-/// What a response looks like: bytes, id length, µs between sweeps.
-const HINTS: Hints = Hints { object: 1500, id: 20, sweep: 300_000_000 };
+/// Responses have about so many bytes, an id of so many; sweeps are so many µs apart.
+const NAMES: Names = Names {
+    mutex: MUTEX,
+    instance: c"mod_ssl-staple",
+    hints: Hints { object: 1500, id: 20, sweep: 300_000_000 },
+};
 /// The most bytes of a response: one more says whether it is good.
 pub const LARGEST: usize = BYTES - 1;
 /// The first byte of a value with a good response.
 const GOOD: u8 = 1;
 
 /// The cache and its lock. Values are a byte, 1 for good, and the response in DER, as the C module has them.
-pub struct StapleStore {
-    cache: SharedCache,
-    mutex: Option<GlobalMutex>,
-}
+pub struct StapleStore(LockedCache);
 
 impl StapleStore {
     /// Prepares the cache in the configuration pool.
@@ -35,33 +34,28 @@ impl StapleStore {
     /// # Errors
     /// What the provider or the mutex gives.
     pub fn open(cache: SharedCache, server: Server<'_>, pool: Pool<'_>) -> Result<Self, Status> {
-        let mutex = if cache.needs_mutex() { Some(GlobalMutex::create(MUTEX, server, pool)?) } else { None };
-        cache.init(INSTANCE, HINTS, server, pool)?;
-        Ok(Self { cache, mutex })
+        LockedCache::open(cache, NAMES, server, pool).map(Self)
     }
 
     /// Opens the lock in the process that fetches.
     pub fn reopen(&self, server: Server<'_>, pool: Pool<'_>) {
-        if let Some(mutex) = &self.mutex
-            && let Err(status) = mutex.reopen(pool)
-        {
-            log!(server, Error, status => "AH01946: Cannot reinit {} mutex", mutex.name().to_string_lossy());
-        }
+        self.0.reopen(server, pool, "AH01946: ");
     }
 
     /// Ends the cache with its configuration.
     pub fn close(&self, server: Server<'_>) {
-        self.cache.destroy(server);
+        self.0.close(server);
     }
 
     fn locked<R>(
         &self,
         server: Server<'_>,
-        body: impl FnOnce(Pool<'_>) -> Result<R, Status>,
+        body: impl FnOnce(&SharedCache, Pool<'_>) -> Result<R, Status>,
     ) -> Result<R, Status> {
-        let in_pool = || root_scratch(body).unwrap_or(Err(Status::EGENERAL));
-        let Some(mutex) = &self.mutex else { return in_pool() };
-        mutex.with(in_pool).unwrap_or_else(|status| {
+        let in_pool = |cache: &SharedCache| {
+            root_scratch(|scratch| body(cache, scratch)).unwrap_or(Err(Status::EGENERAL))
+        };
+        self.0.with(in_pool).unwrap_or_else(|status| {
             log!(server, Warn, status => "AH01948: Failed to acquire OCSP stapling cache lock");
             Err(status)
         })
@@ -72,7 +66,7 @@ impl StapleStore {
         let mut value = [&[GOOD], response].concat();
         let lifetime = time::from_seconds(i64::try_from(seconds).unwrap_or(i64::MAX));
         let expiry = time::now().saturating_add(lifetime);
-        if self.locked(server, |pool| self.cache.store(server, id, expiry, &mut value, pool)).is_err() {
+        if self.locked(server, |cache, pool| cache.store(server, id, expiry, &mut value, pool)).is_err() {
             log!(server, Debug, "AH01929: stapling_cache_response: OCSP response session store error!");
         }
     }
@@ -80,7 +74,7 @@ impl StapleStore {
     /// Finds a good response.
     pub fn find(&self, server: Server<'_>, id: &[u8]) -> Option<Vec<u8>> {
         let mut buffer = [const { MaybeUninit::uninit() }; BYTES];
-        let found = self.locked(server, |pool| self.cache.retrieve(server, id, &mut buffer, pool));
+        let found = self.locked(server, |cache, pool| cache.retrieve(server, id, &mut buffer, pool));
         let good = found.ok().and_then(|value| Some(value.strip_prefix(&[GOOD])?.to_vec()));
         match good {
             Some(_) => log!(server, Debug, "AH01933: stapling_get_cached_response: cache hit"),

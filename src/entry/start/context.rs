@@ -5,10 +5,9 @@ use super::certificates::{self, Sources};
 use super::client;
 use super::parameters::{self, Source, Taken};
 use super::providers::{self, Completed};
-use super::{Common, Failed, fatal, stapling, ticket};
+use super::{Common, Failed, ciphers, fatal, stapling, ticket};
 use crate::apr::pool::{c_path, c_string};
 use crate::config::cache_spec::CacheSpec;
-use crate::config::cipher::{LIBRARY_DEFAULT, restricted};
 use crate::config::ocsp::{OcspCheck, OcspConfig};
 use crate::config::protocol::Protocols;
 use crate::config::server::ServerConfig;
@@ -258,7 +257,8 @@ fn make(
         &EVENTS,
         Wanted { sessions: common.store.is_some(), states, keys: common.key_log.is_some() },
     );
-    set_ciphers(site, &ctx, declared)?;
+    let (list, suites) = (declared.cipher_suite.as_deref(), declared.cipher_suite_tls13.as_deref());
+    ciphers::set(site, &ctx, list, suites, "")?;
     let parameters = parameters::apply(&ctx, source);
     let trust = client::configure(site, &ctx, declared)?;
     let srp = open_verifiers(site, &ctx, declared)?;
@@ -351,20 +351,6 @@ fn set_sessions(site: &Site<'_>, ctx: &SslCtx, declared: &ServerConfig, common: 
         // Without tickets and without a cache nothing could be resumed.
         ctx.set_num_tickets(0);
     }
-}
-
-fn set_ciphers(site: &Site<'_>, ctx: &SslCtx, declared: &ServerConfig) -> Result<(), Failed> {
-    let list = declared.cipher_suite.clone().unwrap_or_else(|| restricted(LIBRARY_DEFAULT));
-    log!(site.server, Trace1, "Configuring permitted SSL ciphers [{list}]");
-    if let Err(errors) = ctx.set_cipher_list(&c_string(&list)) {
-        return site.fail("AH01898: Unable to configure permitted SSL ciphers", &errors);
-    }
-    if let Some(suites) = &declared.cipher_suite_tls13
-        && let Err(errors) = ctx.set_ciphersuites(&c_string(suites))
-    {
-        return site.fail("AH10127: Unable to configure permitted TLSv1.3 ciphers", &errors);
-    }
-    Ok(())
 }
 
 /// `SSLSRPVerifierFile`.

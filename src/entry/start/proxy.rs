@@ -6,10 +6,9 @@ mod machine;
 use super::client::check_revocation;
 use super::context::Site;
 use super::key_log::KeyLog;
-use super::{Failed, fatal};
+use super::{Failed, ciphers, fatal};
 use crate::apr::Pool;
-use crate::apr::pool::{c_path, c_string};
-use crate::config::cipher::{LIBRARY_DEFAULT, restricted};
+use crate::apr::pool::c_path;
 use crate::config::protocol::Protocols;
 use crate::config::proxy::{DEFAULT_DEPTH, ProxyConfig};
 use crate::config::verify::VerifyClient;
@@ -155,7 +154,8 @@ fn make(
     ctx.set_options(options::ALL | options::NO_SESSION_RESUMPTION_ON_RENEGOTIATION | options::NO_COMPRESSION);
     ctx.set_session_cache_mode(SessionCacheMode::Client);
     callback::install_client(&ctx, &EVENTS, Wanted { sessions: true, states, keys: key_log.is_some() });
-    set_ciphers(site, &ctx, declared)?;
+    let (list, suites) = (declared.cipher_suite.as_deref(), declared.cipher_suite_tls13.as_deref());
+    ciphers::set(site, &ctx, list, suites, " for backends")?;
     let Some(digest) = sha256(format!("{declared:?}").as_bytes()) else {
         return site.fail("Unable to compute a digest", &[]);
     };
@@ -181,20 +181,6 @@ fn checks(declared: &ProxyConfig) -> Checks {
         name: declared.name_check(),
         expire: declared.check_peer_expire.unwrap_or(true),
     }
-}
-
-fn set_ciphers(site: &Site<'_>, ctx: &SslCtx, declared: &ProxyConfig) -> Result<(), Failed> {
-    let list = declared.cipher_suite.clone().unwrap_or_else(|| restricted(LIBRARY_DEFAULT));
-    log!(site.server, Trace1, "Configuring permitted SSL ciphers for backends [{list}]");
-    if let Err(errors) = ctx.set_cipher_list(&c_string(&list)) {
-        return site.fail("AH01898: Unable to configure permitted SSL ciphers", &errors);
-    }
-    if let Some(suites) = &declared.cipher_suite_tls13
-        && let Err(errors) = ctx.set_ciphersuites(&c_string(suites))
-    {
-        return site.fail("AH10127: Unable to configure permitted TLSv1.3 ciphers", &errors);
-    }
-    Ok(())
 }
 
 /// The context gets the CAs as well: the library completes chains of our own
