@@ -5,8 +5,9 @@
 use std::ffi::{CStr, c_char, c_int, c_uint};
 use std::ptr::{self, NonNull};
 
+use super::engine;
 use super::error::{self, LibraryError};
-use super::ffi::{ENGINE_by_id, ENGINE_ctrl, ENGINE_free, Engine as Raw};
+use super::ffi::{ENGINE_ctrl, ENGINE_free, Engine as Raw};
 
 unsafe extern "C" {
     fn ENGINE_get_first() -> *mut Raw;
@@ -63,10 +64,7 @@ impl Engine {
     /// # Errors
     /// OpenSSL's reasons.
     pub fn by_id(id: &CStr) -> Result<Self, Vec<LibraryError>> {
-        error::clear();
-        // SAFETY: a C string. Gives a counted reference.
-        let engine = unsafe { ENGINE_by_id(id.as_ptr()) };
-        NonNull::new(engine).map(Self).ok_or_else(error::drain)
+        engine::find(id).map(Self)
     }
 
     /// Lets the engine do all that it can do, as long as the answer lives.

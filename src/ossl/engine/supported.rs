@@ -11,6 +11,13 @@ use crate::ossl::error::{self, LibraryError};
 use crate::ossl::ffi::{self, EngineCertificate};
 use crate::ossl::ui::{self, Prompter};
 
+/// A reference to the engine with this id, which the caller gives up.
+pub(in crate::ossl) fn find(id: &CStr) -> Result<NonNull<ffi::Engine>, Vec<LibraryError>> {
+    error::clear();
+    // SAFETY: a C string. Gives a counted reference, or NULL.
+    NonNull::new(unsafe { ffi::ENGINE_by_id(id.as_ptr()) }).ok_or_else(error::drain)
+}
+
 /// Why there is no engine.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -36,13 +43,10 @@ impl Engine {
     /// # Errors
     /// See [`EngineError`].
     pub fn open(id: &CStr) -> Result<Self, EngineError> {
-        error::clear();
-        // SAFETY: a C string.
-        let engine = NonNull::new(unsafe { ffi::ENGINE_by_id(id.as_ptr()) });
-        let engine = engine.ok_or_else(|| EngineError::Unknown(error::drain()))?;
+        let engine = find(id).map_err(EngineError::Unknown)?;
         // SAFETY: a live engine.
         let works = unsafe { ffi::ENGINE_init(engine.as_ptr()) } == 1;
-        // SAFETY: gives up the reference of ENGINE_by_id; that of ENGINE_init stays.
+        // SAFETY: gives up the reference of `find`; that of ENGINE_init stays.
         unsafe { ffi::ENGINE_free(engine.as_ptr()) };
         if works { Ok(Engine(engine)) } else { Err(EngineError::Init(error::drain())) }
     }

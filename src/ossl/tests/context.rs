@@ -176,10 +176,7 @@ fn configuration_commands_reach_the_context() {
 
 #[test]
 fn states_and_keys_are_told_when_asked_for() {
-    use crate::ossl::callback::{
-        AlpnVerdict, ClientHello, HelloVerdict, ServerEvents, SniVerdict, StateChange, TicketStatus,
-        TicketVerdict,
-    };
+    use crate::ossl::callback::{ServerEvents, StateChange, TicketStatus, TicketVerdict};
     use crate::ossl::session::SessionRef;
     use crate::ossl::ssl::SslRef;
     use std::sync::Mutex;
@@ -187,15 +184,7 @@ fn states_and_keys_are_told_when_asked_for() {
     #[derive(Default)]
     struct Listen(Mutex<Vec<String>>);
     impl ServerEvents for Listen {
-        fn client_hello(&self, _: &SslRef, _: &ClientHello<'_>) -> HelloVerdict {
-            HelloVerdict::Continue
-        }
-        fn server_name(&self, _: &SslRef) -> SniVerdict {
-            SniVerdict::NoAck
-        }
-        fn alpn(&self, _: &SslRef, _: &[u8]) -> AlpnVerdict {
-            AlpnVerdict::NoAck
-        }
+        plain_answers!();
         fn ticket_seal(&self, _: &SslRef, _: &SessionRef) {}
         fn ticket_open(&self, _: &SslRef, _: &SessionRef, _: TicketStatus) -> TicketVerdict {
             TicketVerdict::Use

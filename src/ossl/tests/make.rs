@@ -12,10 +12,7 @@ use openssl::rsa::Rsa;
 use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
 use openssl::x509::{X509, X509Name};
 
-use crate::ossl::callback::{
-    self, AlpnVerdict, ClientHello, HelloVerdict, ServerEvents, SniVerdict, TicketStatus, TicketVerdict,
-    Wanted,
-};
+use crate::ossl::callback::{self, ServerEvents, TicketStatus, TicketVerdict, Wanted};
 use crate::ossl::ctx::{SslCtx, options};
 use crate::ossl::session::SessionRef;
 use crate::ossl::ssl::SslRef;
@@ -142,15 +139,7 @@ pub(super) fn only(ctx: SslCtx, version: i32) -> SslCtx {
 pub(super) struct Plain;
 
 impl ServerEvents for Plain {
-    fn client_hello(&self, _: &SslRef, _: &ClientHello<'_>) -> HelloVerdict {
-        HelloVerdict::Continue
-    }
-    fn server_name(&self, _: &SslRef) -> SniVerdict {
-        SniVerdict::NoAck
-    }
-    fn alpn(&self, _: &SslRef, _: &[u8]) -> AlpnVerdict {
-        AlpnVerdict::NoAck
-    }
+    plain_answers!();
     fn ticket_seal(&self, _: &SslRef, _: &SessionRef) {}
     fn ticket_open(&self, _: &SslRef, _: &SessionRef, status: TicketStatus) -> TicketVerdict {
         match status {

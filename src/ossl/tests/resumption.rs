@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed};
 use super::make::*;
 use super::pipe::{Pair, read};
 use crate::ossl::callback::{
-    self, AlpnVerdict, ClientHello, HelloVerdict, ServerEvents, SniVerdict, TicketStatus, TicketUse,
-    TicketVerdict, Wanted,
+    self, ClientHello, ServerEvents, TicketStatus, TicketUse, TicketVerdict, Wanted,
 };
 use crate::ossl::ctx::{SessionCacheMode, SslCtx, SslCtxRef, options};
 use crate::ossl::session::{Binding, BindingVerdict, Session, SessionRef, has_extended_master_secret};
@@ -40,15 +39,7 @@ impl Keeper {
 }
 
 impl ServerEvents for Keeper {
-    fn client_hello(&self, _: &SslRef, _: &ClientHello<'_>) -> HelloVerdict {
-        HelloVerdict::Continue
-    }
-    fn server_name(&self, _: &SslRef) -> SniVerdict {
-        SniVerdict::NoAck
-    }
-    fn alpn(&self, _: &SslRef, _: &[u8]) -> AlpnVerdict {
-        AlpnVerdict::NoAck
-    }
+    plain_answers!();
     fn session_new(&self, ssl: &SslRef, session: &SessionRef) {
         if ssl.is_stateless() {
             return;
@@ -184,15 +175,7 @@ fn a_session_of_another_context_costs_a_full_handshake_and_nothing_else() {
 fn an_ignored_ticket_is_not_replaced() {
     struct Ignore;
     impl ServerEvents for Ignore {
-        fn client_hello(&self, _: &SslRef, _: &ClientHello<'_>) -> HelloVerdict {
-            HelloVerdict::Continue
-        }
-        fn server_name(&self, _: &SslRef) -> SniVerdict {
-            SniVerdict::NoAck
-        }
-        fn alpn(&self, _: &SslRef, _: &[u8]) -> AlpnVerdict {
-            AlpnVerdict::NoAck
-        }
+        plain_answers!();
         fn ticket_seal(&self, _: &SslRef, _: &SessionRef) {}
         fn ticket_open(&self, _: &SslRef, _: &SessionRef, _: TicketStatus) -> TicketVerdict {
             TicketVerdict::Ignore
@@ -319,15 +302,7 @@ fn the_internal_store_works_without_callbacks() {
 struct Keyed(TicketKeys, AtomicUsize, AtomicUsize);
 
 impl ServerEvents for Keyed {
-    fn client_hello(&self, _: &SslRef, _: &ClientHello<'_>) -> HelloVerdict {
-        HelloVerdict::Continue
-    }
-    fn server_name(&self, _: &SslRef) -> SniVerdict {
-        SniVerdict::NoAck
-    }
-    fn alpn(&self, _: &SslRef, _: &[u8]) -> AlpnVerdict {
-        AlpnVerdict::NoAck
-    }
+    plain_answers!();
     fn ticket_seal(&self, _: &SslRef, _: &SessionRef) {}
     fn ticket_open(&self, _: &SslRef, _: &SessionRef, status: TicketStatus) -> TicketVerdict {
         if status == TicketStatus::Renew { TicketVerdict::UseAndRenew } else { TicketVerdict::Use }

@@ -6,9 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::make::*;
 use super::pipe::{Outcome, Pair};
-use crate::ossl::callback::{
-    AlpnVerdict, ClientHello, HelloVerdict, ServerEvents, SniVerdict, TicketStatus, TicketVerdict, Wanted,
-};
+use crate::ossl::callback::{ServerEvents, TicketStatus, TicketVerdict, Wanted};
 use crate::ossl::ctx::SslCtx;
 use crate::ossl::session::SessionRef;
 use crate::ossl::srp::{self, OpenError, Verifiers};
@@ -26,15 +24,7 @@ unsafe extern "C" {
 struct Users(Option<Arc<Verifiers>>, AtomicUsize);
 
 impl ServerEvents for Users {
-    fn client_hello(&self, _: &SslRef, _: &ClientHello<'_>) -> HelloVerdict {
-        HelloVerdict::Continue
-    }
-    fn server_name(&self, _: &SslRef) -> SniVerdict {
-        SniVerdict::NoAck
-    }
-    fn alpn(&self, _: &SslRef, _: &[u8]) -> AlpnVerdict {
-        AlpnVerdict::NoAck
-    }
+    plain_answers!();
     fn ticket_seal(&self, _: &SslRef, _: &SessionRef) {}
     fn ticket_open(&self, _: &SslRef, _: &SessionRef, _: TicketStatus) -> TicketVerdict {
         TicketVerdict::Use

@@ -1,9 +1,6 @@
 use super::make::*;
 use super::pipe::Pair;
-use crate::ossl::callback::{
-    self, AlpnVerdict, ClientHello, HelloVerdict, ServerEvents, SniVerdict, TicketStatus, TicketVerdict,
-    Wanted,
-};
+use crate::ossl::callback::{self, ServerEvents, TicketStatus, TicketVerdict, Wanted};
 use crate::ossl::session::SessionRef;
 use crate::ossl::ssl::SslRef;
 
@@ -11,15 +8,7 @@ use crate::ossl::ssl::SslRef;
 struct Staple(&'static str, Option<&'static [u8]>);
 
 impl ServerEvents for Staple {
-    fn client_hello(&self, _: &SslRef, _: &ClientHello<'_>) -> HelloVerdict {
-        HelloVerdict::Continue
-    }
-    fn server_name(&self, _: &SslRef) -> SniVerdict {
-        SniVerdict::NoAck
-    }
-    fn alpn(&self, _: &SslRef, _: &[u8]) -> AlpnVerdict {
-        AlpnVerdict::NoAck
-    }
+    plain_answers!();
     fn ticket_seal(&self, _: &SslRef, _: &SessionRef) {}
     fn ticket_open(&self, _: &SslRef, _: &SessionRef, _: TicketStatus) -> TicketVerdict {
         TicketVerdict::Ignore
