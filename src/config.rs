@@ -7,6 +7,7 @@ pub mod cipher;
 pub mod crypto_device;
 pub mod dir;
 pub mod global;
+pub mod handshake;
 pub mod http_url;
 pub mod legacy;
 pub mod ocsp;

@@ -20,6 +20,7 @@ pub mod providers;
 pub mod request;
 pub mod server;
 pub mod socache;
+pub mod socket;
 pub mod version;
 
 pub use conn::Conn;

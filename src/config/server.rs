@@ -1,6 +1,7 @@
 //! What is configured for a server or virtual host.
 
 use super::certificates;
+use super::handshake::HandshakeConfig;
 use super::ocsp::OcspConfig;
 use super::preset::Preset;
 use super::protocol::Protocols;
@@ -58,6 +59,7 @@ pub struct ServerConfig {
     pub session_ticket_key_files: Vec<PathBuf>,
     pub strict_sni_vhost_check: Option<bool>,
     pub client_hello_vars: Option<bool>,
+    pub handshake: HandshakeConfig,
     pub openssl_conf_cmds: Vec<ConfCmd>,
     pub srp_verifier_file: Option<PathBuf>,
     pub srp_unknown_user_seed: Option<String>,
@@ -117,6 +119,7 @@ impl ServerConfig {
                 own.session_ticket_key_files.clone()
             },
             client_hello_vars: own.client_hello_vars.or(base.client_hello_vars),
+            handshake: HandshakeConfig::merge(base.handshake, own.handshake),
             strict_sni_vhost_check: own.strict_sni_vhost_check.or(base.strict_sni_vhost_check),
             openssl_conf_cmds: base.openssl_conf_cmds.iter().chain(&own.openssl_conf_cmds).cloned().collect(),
             srp_verifier_file: own.srp_verifier_file.as_ref().or(base.srp_verifier_file.as_ref()).cloned(),
@@ -156,6 +159,7 @@ impl ServerConfig {
         key.strict_sni_vhost_check = None;
         key.client_hello_vars = None;
         key.stapling = StaplingConfig::default();
+        key.handshake = HandshakeConfig::default();
         if !self.has_certificate_commands() {
             key.certificate_files.clear();
             key.certificate_key_files.clear();
@@ -245,6 +249,14 @@ mod tests {
                 false,
             ),
             (with("Curves"), with("Options"), false),
+            (
+                ServerConfig {
+                    handshake: HandshakeConfig { timeout: Some(1), without_thread: Some(false) },
+                    ..ServerConfig::default()
+                },
+                ServerConfig::default(),
+                true,
+            ),
             (
                 ServerConfig { protocol: Some(Protocols::DEFAULT), ..ServerConfig::default() },
                 ServerConfig::default(),

@@ -21,6 +21,7 @@ use crate::policy::backend::Admitted;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// The state of a connection, owned by its pool.
 pub struct ConnState {
@@ -32,6 +33,8 @@ pub struct ConnState {
     /// The ciphertext ends.
     pub wire: Rc<Wire>,
     phase: Cell<Phase>,
+    /// When httpd gave us the connection.
+    pub begun: Instant,
     /// The vhost whose TLS parameters are in force.
     vhost: RefCell<Arc<Vhost>>,
     /// The first vhost of the address. OpenSSL goes on using parts of its
@@ -117,6 +120,8 @@ impl ConnState {
         vhost: Arc<Vhost>,
         plaintext: Brigade<'static>,
     ) -> Self {
+        let limit = vhost.handshake.limit();
+        wire.set_deadline(limit.and_then(|limit| Instant::now().checked_add(limit)));
         Self::make(conn, Some(ssl), None, wire, vhost, plaintext)
     }
 
@@ -147,6 +152,7 @@ impl ConnState {
             outgoing,
             wire,
             phase: Cell::new(Phase::ClientHello),
+            begun: Instant::now(),
             _first: Arc::clone(&vhost),
             vhost: RefCell::new(vhost),
             searched: Cell::new(None),

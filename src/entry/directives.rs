@@ -6,6 +6,7 @@
 mod access;
 mod certificate;
 mod client;
+mod handshake;
 mod legacy;
 mod ocsp;
 mod policy;
@@ -97,6 +98,7 @@ pub static TABLE: &[&[Directive]] = &[
     access::ROWS,
     certificate::ROWS,
     client::ROWS,
+    handshake::ROWS,
     legacy::ROWS,
     ocsp::ROWS,
     policy::ROWS,

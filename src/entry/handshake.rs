@@ -11,7 +11,7 @@ use crate::apr::Status;
 use crate::httpd::Level;
 use crate::httpd::log::{LogTarget, log};
 use crate::io::plain_http::MadeUpRequest;
-use crate::io::state::Event;
+use crate::io::state::{Event, Phase};
 use crate::metrics::{self, Counter};
 use crate::ossl::error::LibraryError;
 use crate::ossl::ssl::{Ssl, Stopped};
@@ -43,6 +43,7 @@ pub fn drive(state: &ConnState, waiting: Waiting) -> Result<(), Status> {
 fn established(state: &ConnState, ssl: &Ssl) -> Result<(), Status> {
     state.move_on(Event::Hello);
     state.move_on(Event::Established);
+    state.wire.set_deadline(None);
     let vhost = state.vhost();
     let Some(client) = client::conclude(state, ssl) else {
         metrics::count(Counter::FailedClient);
@@ -90,6 +91,13 @@ fn stop(state: &ConnState, stopped: Stopped) -> Result<(), Status> {
             );
             Status::EOF
         }
+        Stopped::Io if below.is_timeup() => {
+            let seconds = state.begun.elapsed().as_secs_f32();
+            let place = place(state);
+            log!(conn, Info, "AH02007: SSL handshake timed out after {seconds:.1} s: {place}");
+            give_up(state);
+            return Err(below);
+        }
         Stopped::Io => {
             conn.log_status(
                 Level::Debug,
@@ -131,6 +139,20 @@ fn count(stopped: &Stopped) {
     }
 }
 
+/// How far the handshake came, for the log.
+fn place(state: &ConnState) -> String {
+    let received = state.wire.received();
+    match (state.phase(), state.ssl()) {
+        (Phase::ClientHello, _) if received == 0 => "nothing received".to_owned(),
+        (Phase::ClientHello, _) => format!("{received} bytes of a ClientHello received"),
+        (_, Some(ssl)) => {
+            let state = ssl.state_text();
+            format!("waiting for the client's next flight ({state}, {received} bytes received)")
+        }
+        (_, None) => "over already".to_owned(),
+    }
+}
+
 /// Sends the alert OpenSSL has written, if any, and gives the connection up.
 pub fn abort(state: &ConnState) {
     let conn = state.conn();
@@ -146,10 +168,14 @@ pub fn abort(state: &ConnState) {
         "AH01998: Connection closed to child {} with abortive shutdown (server {id})",
         conn.id()
     );
+    give_up(state);
+}
+
+fn give_up(state: &ConnState) {
     state.end();
     state.shared.end();
     state.wire.discard();
-    conn.abort();
+    state.conn().abort();
 }
 
 /// Turns both filters into pipes, and lets the HTTP layer answer a made-up

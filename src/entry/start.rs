@@ -272,6 +272,7 @@ fn prepare(
         server: server.slot(),
         strict_sni,
         client_hello_vars,
+        handshake: declared.handshake,
         sni_policy: common.sni_policy,
         legacy: common.legacy,
         tls,

@@ -7,6 +7,7 @@ use super::ocsp::Checker;
 use super::stapling::Staples;
 use super::start::key_log::KeyLog;
 use super::trust::Trust;
+use crate::config::handshake::HandshakeConfig;
 use crate::config::sni_policy::SniPolicy;
 use crate::httpd::Server;
 use crate::httpd::server::ServerSlot;
@@ -30,6 +31,8 @@ pub struct Vhost {
     pub strict_sni: bool,
     /// `SSLClientHelloVars`.
     pub client_hello_vars: bool,
+    /// How long handshakes on its address may last.
+    pub handshake: HandshakeConfig,
     /// `SSLVHostSNIPolicy`, the same for all.
     pub sni_policy: SniPolicy,
     /// `SSLLegacyDirectives`, the same for all; for `.htaccess` files.

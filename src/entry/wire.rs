@@ -64,13 +64,15 @@ pub struct Wire {
     traced: Cell<bool>,
     /// The last read found that there was nothing to be had.
     starved: Cell<bool>,
-    /// When reads fail: a handshake in the middle of a connection has taken
-    /// its time, however often something arrived meanwhile.
+    /// When nothing is waited for any more: a handshake has taken its time,
+    /// however often something arrived meanwhile.
     deadline: Cell<Option<Instant>>,
     /// It goes to a backend.
     is_outgoing: bool,
     /// The last read from its socket has found much.
     flows: Cell<bool>,
+    /// Bytes that OpenSSL has taken from the network.
+    received: Cell<u64>,
 }
 
 impl Wire {
@@ -99,6 +101,7 @@ impl Wire {
             deadline: Cell::new(None),
             is_outgoing: conn.is_outgoing(),
             flows: Cell::new(false),
+            received: Cell::new(0),
         }))
     }
 
@@ -108,9 +111,14 @@ impl Wire {
         self.status.set(Status::SUCCESS);
     }
 
-    /// Says when reads fail, whatever arrives.
+    /// Says until when the peer is waited for, whatever arrives.
     pub fn set_deadline(&self, deadline: Option<Instant>) {
         self.deadline.set(deadline);
+    }
+
+    /// Bytes that OpenSSL has taken from the network so far.
+    pub fn received(&self) -> u64 {
+        self.received.get()
     }
 
     /// Says whether the peer waits for what OpenSSL writes unasked.
@@ -210,7 +218,7 @@ impl Wire {
         match waiting {
             Waiting::Block => {
                 self.forward(Bucket::flush(conn.bucket_alloc()));
-                self.pass()
+                self.within_deadline(|| self.pass().ok()).err().unwrap_or(Status::SUCCESS)
             }
             Waiting::Try => match self.pass().ok() {
                 Ok(()) => conn.push_output(),
@@ -255,21 +263,33 @@ impl Wire {
             filled += count;
             front.consume(count);
         }
+        self.received.set(self.received.get() + filled as u64);
         Ok(filled)
+    }
+
+    /// Runs `io`, none of whose waits then lasts beyond the deadline.
+    fn within_deadline<T>(&self, io: impl FnOnce() -> Result<T, Status>) -> Result<T, Status> {
+        let Some(deadline) = self.deadline.get() else { return io() };
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(Status::TIMEUP);
+        }
+        let conn = self.conn.get();
+        let _limit = conn.limit_waits(left);
+        io()
     }
 
     /// Asks the next input filter for ciphertext. `Ok(false)`: nothing there.
     fn fetch(&self, arrived: &mut Brigade<'_>, wanted: usize, block: bool) -> Result<bool, Status> {
-        if self.deadline.get().is_some_and(|deadline| Instant::now() >= deadline) {
-            return Err(Status::TIMEUP);
-        }
         let bytes = if wanted >= LARGE_RECORD { READ_AHEAD.max(wanted) } else { wanted };
         let input = self.input.get();
-        let status = if self.is_outgoing && input.is_followed_by_core() {
-            self.receive(arrived, block)
-        } else {
-            input.read_next(arrived, ReadRequest::bytes(bytes, block))
-        };
+        let status = self.within_deadline(|| {
+            Ok(if self.is_outgoing && input.is_followed_by_core() {
+                self.receive(arrived, block)
+            } else {
+                input.read_next(arrived, ReadRequest::bytes(bytes, block))
+            })
+        })?;
         if status.is_retry() {
             return Ok(false);
         }
