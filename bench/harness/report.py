@@ -46,6 +46,16 @@ def footprint_line(result):
                  None, result.bar)
 
 
+def stalled_line(result):
+    if result.problem:
+        return f"{result.title:<38}not measured: {result.problem}"
+    ours, reference = result.typical("ours"), result.typical("reference")
+    if ours is not None and reference is not None:
+        return _line(result.title, _shown(ours, "us"), _shown(reference, "us"), "handshake", ours / reference, None, None)
+    shown = ("not served" if side is None else _shown(side, "us") for side in (ours, reference))
+    return f"{result.title:<38}" + "".join(f"{side:>11}" for side in shown) + "  handshake"
+
+
 def preface(settings):
     """What is compared, and on how quiet a machine."""
     server, clients = settings.server_processors, settings.client_processors
@@ -90,7 +100,13 @@ def _footprint_json(result):
             "verdict": verdict(result.ratio(), result.bar)}
 
 
-def write_json(path, settings, comparisons, footprints):
+def _stalled_json(result):
+    if result.problem:
+        return {"number": result.number, "problem": result.problem}
+    return {"number": result.number, "ours": result.ours, "reference": result.reference, "kib": result.kib}
+
+
+def write_json(path, settings, comparisons, footprints, stalled):
     document = {
         "modules": {side: str(module) for side, module in settings.modules.items()},
         "httpd": settings.installation.binary,
@@ -98,6 +114,7 @@ def write_json(path, settings, comparisons, footprints):
         "machine": platform.platform(),
         "loads": [_comparison_json(result) for result in comparisons],
         "footprints": [_footprint_json(result) for result in footprints],
+        "stalled": [_stalled_json(result) for result in stalled],
     }
     with open(path, "w") as file:
         json.dump(document, file, indent=2)
