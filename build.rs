@@ -99,7 +99,7 @@ fn bind(httpd: &Httpd) -> String {
         .allowlist_function("shim_.*")
         .allowlist_function("ap_.*")
         .allowlist_function("apr_(initialize|os_sock_get|pool|proc_fork|proc_other_child|palloc|pcalloc|pstr|bucket|brigade|table|array|os_file|dynamic_fn|optional_hook|socket_timeout|socket_recv|global_mutex|file|strerror|time|generate).*")
-        .allowlist_type("apr_table_entry_t|ap_list_provider_names_t|module|command_rec|cmd_parms|conn_rec|request_rec|server_rec|process_rec|ap_filter_t|ap_filter_rec_t|apr_bucket.*|ap_socache.*|ap_expr.*|authz_.*|ap_log_handler.*|conn_state_.*|ssl_(HOOK|LINK)_.*|apr_proc_t")
+        .allowlist_type("apr_table_entry_t|ap_list_provider_names_t|module|command_rec|cmd_parms|conn_rec|request_rec|server_rec|process_rec|ap_filter_t|ap_filter_rec_t|apr_bucket.*|ap_socache.*|ap_expr.*|authz_.*|ap_log_handler.*|conn_state_.*|ssl_(HOOK|LINK)_.*|apr_proc_t|ap_LINK_process_connection_t")
         .allowlist_var("PROXY_CONF|(AP|APR|AUTHZ|APLOG|PROXYREQ|REMOTE|HTTP|M|OR|RSRC|EXEC|MODULE|SERVER|SHIM|AP_MPMQ|AP_MODE)_.*|OK|DECLINED|DONE|ap_server_conf|ap_bucket_type_.*")
         .blocklist_function("ap_(rvputs|vrprintf|hook_vlog.*)|apr_pvsprintf|apr_brigade_v.*")
         .opaque_type("sockaddr.*|in6_addr|in_addr")

@@ -24,7 +24,7 @@ pub use credentials::{certificate_text, credentials};
 pub use dialogs::{pass_phrase, token_identifier};
 pub use directives::{directive_words, options_line, protocol_line};
 pub use handshake::handshake;
-pub use hello::{alpn_offer, server_name};
+pub use hello::{alpn_offer, client_hello, server_name};
 pub use ocsp::{ocsp_http, ocsp_response, sealed_record, staple_file};
 pub use session::{session_binding, session_der};
 pub use variables::{expression_value, variable_name};

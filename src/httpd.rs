@@ -14,6 +14,8 @@ pub mod hook;
 pub mod locked_cache;
 pub mod log;
 pub mod module;
+#[cfg_attr(not(httpd_async_waitio), path = "httpd/mpm_absent.rs")]
+pub mod mpm;
 pub mod mutex;
 pub mod optional;
 pub mod providers;

@@ -2,8 +2,10 @@
 //! brigade becomes, how plain HTTP on a TLS port is answered.
 
 pub mod board;
+pub mod client_hello;
 pub mod dump;
 pub mod ocsp_http;
 pub mod output;
+pub mod parking;
 pub mod plain_http;
 pub mod state;

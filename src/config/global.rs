@@ -29,6 +29,8 @@ pub struct GlobalConfig {
     pub sni_policy: SniPolicy,
     /// `SSLCryptoDevice`; `None` for the library's own algorithms.
     pub crypto_device: Option<String>,
+    /// `SSLMaxHandshakes`, for each process; 0 for no limit.
+    pub max_handshakes: u32,
     /// `SSLFIPS`.
     pub fips: Option<bool>,
 }

@@ -6,7 +6,9 @@
 
 use super::client::Verification;
 use super::module;
+use super::parking::Parked;
 use super::proxy::Outgoing;
+use super::quota::Seat;
 use super::shared::{Hello, Shared, ShutdownType};
 use super::vhost::Vhost;
 use super::wire::Wire;
@@ -33,13 +35,15 @@ pub struct ConnState {
     /// The ciphertext ends.
     pub wire: Rc<Wire>,
     phase: Cell<Phase>,
+    /// The right to shake hands, while that lasts.
+    pub seat: Cell<Option<Seat>>,
     /// When httpd gave us the connection.
     pub begun: Instant,
     /// The vhost whose TLS parameters are in force.
     vhost: RefCell<Arc<Vhost>>,
     /// The first vhost of the address. OpenSSL goes on using parts of its
     /// context after another was put in force.
-    _first: Arc<Vhost>,
+    pub first: Arc<Vhost>,
     /// Whether the vhost was searched for already, and found.
     pub searched: Cell<Option<bool>>,
     /// What the ClientHello says, for variables; with `SSLClientHelloVars` only.
@@ -62,6 +66,8 @@ pub struct ConnState {
     held: Cell<bool>,
     /// What remains of the made-up request after plain HTTP was spoken.
     pub plain_http: Cell<Option<MadeUpRequest>>,
+    /// Whether and where the connection waits without a thread.
+    pub parked: Parked,
     /// What directories have changed.
     pub again: Again,
     /// What requests may see, in any thread.
@@ -111,18 +117,19 @@ impl Again {
 }
 
 impl ConnState {
-    /// The state of a connection that is about to shake hands.
+    /// The state of a connection that is about to shake hands; without `ssl` it is
+    /// to be closed before that.
     #[must_use]
     pub fn new(
         conn: Conn<'_>,
-        ssl: Ssl,
+        ssl: Option<Ssl>,
         wire: Rc<Wire>,
         vhost: Arc<Vhost>,
         plaintext: Brigade<'static>,
     ) -> Self {
         let limit = vhost.handshake.limit();
         wire.set_deadline(limit.and_then(|limit| Instant::now().checked_add(limit)));
-        Self::make(conn, Some(ssl), None, wire, vhost, plaintext)
+        Self::make(conn, ssl, None, wire, vhost, plaintext)
     }
 
     /// The state of a connection to a backend. Its TLS object stays in
@@ -152,8 +159,9 @@ impl ConnState {
             outgoing,
             wire,
             phase: Cell::new(Phase::ClientHello),
+            seat: Cell::new(None),
             begun: Instant::now(),
-            _first: Arc::clone(&vhost),
+            first: Arc::clone(&vhost),
             vhost: RefCell::new(vhost),
             searched: Cell::new(None),
             hello: RefCell::default(),
@@ -166,6 +174,7 @@ impl ConnState {
             bulk: Cell::new(false),
             held: Cell::new(false),
             plain_http: Cell::new(None),
+            parked: Parked::default(),
             again: Again::default(),
             shared: Shared::new(conn.base_server()),
         }
@@ -210,6 +219,9 @@ impl ConnState {
         let next = self.phase.get().after(event);
         if let Some(next) = next {
             self.phase.set(next);
+            if !next.is_shaking_hands() {
+                self.seat.set(None);
+            }
         }
         next.is_some()
     }

@@ -16,10 +16,16 @@ const COALESCING_AS_REGISTERED: &CStr = c"SSL/TLS Coalescing Filter";
 /// The same, as it stands in a filter chain.
 pub const COALESCING: &CStr = c"ssl/tls coalescing filter";
 
+/// Stands below mod_reqtimeout's while handshakes wait without a thread.
+const TIME: &CStr = c"SSL/TLS Time Filter";
+/// The same, as it stands in a filter chain.
+pub const TIME_IN_CHAIN: &CStr = c"ssl/tls time filter";
+
 /// Registers the filters; in the register_hooks callback.
 pub fn register() {
     let connection = sys::AP_FTYPE_CONNECTION;
     filter::register_input(TLS, Some(input_filter), connection + 5);
+    filter::register_input(TIME, Some(time_filter), connection + 9);
     filter::register_output(TLS, Some(output_filter), connection + 5);
     filter::register_output(COALESCING_AS_REGISTERED, Some(pass_through), connection + 4);
 }
@@ -39,6 +45,12 @@ pub fn add(conn: Conn<'_>) -> Option<Pair<'_>> {
     let output = filter::add_output(conn, TLS)?;
     let input = filter::add_input(conn, TLS)?;
     Some(Pair { input, output })
+}
+
+/// Adds the filter that says how long a read would wait below all others.
+pub fn add_time(conn: Conn<'_>) {
+    // Without it the timeout of the socket counts.
+    let _ = filter::add_input(conn, TIME);
 }
 
 entry_point! {
@@ -93,5 +105,24 @@ entry_point! {
         // SAFETY: httpd passes a brigade that the caller owns.
         let Some(mut brigade) = (unsafe { Brigade::from_raw(brigade) }) else { return Status::SUCCESS.0 };
         this.pass_next(&mut brigade).0
+    }
+}
+
+entry_point! {
+    /// Input filter `SSL/TLS Time Filter`: asks how long a read would wait here.
+    fn time_filter(
+        filter: *mut sys::ap_filter_t,
+        brigade: *mut sys::apr_bucket_brigade,
+        mode: sys::ap_input_mode_t,
+        block: sys::apr_read_type_e,
+        bytes: sys::apr_off_t,
+    ) -> sys::apr_status_t, closed: closed::filter(filter);
+    {
+        // SAFETY: httpd passes a filter of a live connection.
+        let Some(this) = (unsafe { Filter::from_raw(filter) }) else { return Status::EGENERAL.0 };
+        // SAFETY: httpd passes a brigade that the caller owns.
+        let Some(mut into) = (unsafe { Brigade::from_raw(brigade) }) else { return Status::EGENERAL.0 };
+        let asked = this.conn().and_then(ConnState::of).is_some_and(|state| state.wire.note_wait_time());
+        if asked { Status::EAGAIN.0 } else { this.read_next(&mut into, ReadRequest::from_raw(mode, block, bytes)).0 }
     }
 }

@@ -32,7 +32,7 @@ pub fn drive(state: &ConnState, waiting: Waiting) -> Result<(), Status> {
     state.wire.wait(waiting);
     loop {
         match ssl.accept() {
-            Ok(()) => return established(state, &ssl),
+            Ok(()) => return established(state, &ssl, waiting),
             Err(Stopped::WantRead | Stopped::WantWrite) if waiting == Waiting::Block => {}
             Err(Stopped::WantRead | Stopped::WantWrite) => return Err(Status::EAGAIN),
             Err(stopped) => return stop(state, stopped),
@@ -40,7 +40,7 @@ pub fn drive(state: &ConnState, waiting: Waiting) -> Result<(), Status> {
     }
 }
 
-fn established(state: &ConnState, ssl: &Ssl) -> Result<(), Status> {
+fn established(state: &ConnState, ssl: &Ssl, waiting: Waiting) -> Result<(), Status> {
     state.move_on(Event::Hello);
     state.move_on(Event::Established);
     state.wire.set_deadline(None);
@@ -62,7 +62,7 @@ fn established(state: &ConnState, ssl: &Ssl) -> Result<(), Status> {
         state.wire.set_urgent(false);
         return Ok(());
     }
-    state.wire.send(Waiting::Block).ok()
+    state.wire.send(waiting).ok()
 }
 
 /// The handshake cannot go on.
@@ -92,10 +92,7 @@ fn stop(state: &ConnState, stopped: Stopped) -> Result<(), Status> {
             Status::EOF
         }
         Stopped::Io if below.is_timeup() => {
-            let seconds = state.begun.elapsed().as_secs_f32();
-            let place = place(state);
-            log!(conn, Info, "AH02007: SSL handshake timed out after {seconds:.1} s: {place}");
-            give_up(state);
+            time_out(state);
             return Err(below);
         }
         Stopped::Io => {
@@ -137,6 +134,18 @@ fn count(stopped: &Stopped) {
     if cause == Counter::FailedClient {
         metrics::count(Counter::ClientRefused);
     }
+}
+
+/// The time for the handshake is up.
+pub fn time_out(state: &ConnState) {
+    report_time_out(state);
+    give_up(state);
+}
+
+/// Says how far a handshake came whose time is up.
+pub fn report_time_out(state: &ConnState) {
+    let (seconds, place) = (state.begun.elapsed().as_secs_f32(), place(state));
+    log!(state.conn(), Info, "AH02007: SSL handshake timed out after {seconds:.1} s: {place}");
 }
 
 /// How far the handshake came, for the log.

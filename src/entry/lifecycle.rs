@@ -1,13 +1,15 @@
 //! httpd's hooks and where they stand; start-up, and connections' beginnings.
 
 use super::connection::ConnState;
+use super::parking::{self, Turn};
+use super::quota::{self, Seat};
 use super::shared::Shared;
 use super::stapling::cache as staple_cache;
 use super::vhost::Vhost;
-use super::wire::{Waiting, Wire};
+use super::wire::Wire;
 use super::{
-    access, body, cache, closed, events, filters, handshake, metrics, ocsp, offered, proxy, request,
-    stapling, start, status, tickets, vars,
+    access, body, cache, closed, events, filters, metrics, ocsp, offered, proxy, request, stapling, start,
+    status, tickets, vars,
 };
 use crate::apr::{Brigade, Pool};
 use crate::guard;
@@ -110,6 +112,7 @@ entry_point! {
         let pool = unsafe { Pool::from_raw(pool) };
         // SAFETY: httpd passes the main server.
         let main = unsafe { Server::from_raw(server) };
+        parking::prepare_child();
         let (Some(pool), Some(main)) = (pool, main) else { return };
         let tls = || main.iter().filter_map(Vhost::of).filter_map(|vhost| vhost.tls.as_ref());
         if let Some(store) = tls().find_map(|tls| tls.sessions.as_ref()) {
@@ -148,6 +151,13 @@ entry_point! {
         log!(conn, Info, "AH01964: Connection to child {} established (server {})", conn.id(), vhost.id);
         start::seed_for_connection(conn, "Server: ");
         let Some((wire, plaintext)) = equip(conn) else { return closed::connection(conn.as_ptr()) };
+        let seat = match vhost.max_handshakes {
+            0 => None,
+            most => match Seat::take(most) {
+                None => return refuse(conn, ConnState::new(conn, None, wire, vhost.clone(), plaintext), most),
+                seat => seat,
+            },
+        };
         let ssl = match Ssl::new(&tls.ctx, Box::new(Rc::clone(&wire))) {
             Ok(ssl) => ssl,
             Err(errors) => {
@@ -161,7 +171,8 @@ entry_point! {
             return closed::connection(conn.as_ptr());
         }
         ssl.set_accept_state();
-        let state = ConnState::new(conn, ssl.clone(), wire, vhost.clone(), plaintext).attach(conn);
+        let state = ConnState::new(conn, Some(ssl.clone()), wire, vhost.clone(), plaintext).attach(conn);
+        state.seat.set(seat);
         events::tie(&ssl, state);
         if let Err(said) = offered::pre_handshake(conn, &ssl, false) {
             log!(conn, Info, "Connection refused by another module (pre_handshake: {said})");
@@ -181,6 +192,18 @@ pub fn equip(conn: Conn<'_>) -> Option<(Rc<Wire>, Brigade<'static>)> {
     wire.zip(plaintext)
 }
 
+/// `SSLMaxHandshakes`: the connection ends in order, before its handshake. Its
+/// filters are there, so nobody takes it for one without TLS meanwhile.
+fn refuse(conn: Conn<'_>, state: ConnState, most: u32) -> c_int {
+    quota::report_refusal(conn, most);
+    state.end();
+    state.shared.end();
+    state.parked.refuse();
+    state.attach(conn);
+    conn.close_soon();
+    answer::OK
+}
+
 entry_point! {
     /// Hook `process_connection`: the handshake, and then whoever speaks the
     /// protocol that was agreed on.
@@ -188,17 +211,12 @@ entry_point! {
     {
         // SAFETY: core passes a live connection that belongs to this thread.
         let Some(conn) = (unsafe { Conn::from_raw(conn) }) else { return answer::DECLINED };
-        if let Some(state) = ConnState::of(conn) {
-            // A failure is logged, and the connection given up: those that
-            // follow see that.
-            let established = handshake::drive(state, Waiting::Block);
-            if established.is_ok() && state.challenge.get() {
-                // The certificate was all that the client wanted to see.
-                conn.linger();
-                return answer::OK;
-            }
+        match ConnState::of(conn).map(parking::take_turn) {
+            Some(Turn::Close) => conn.linger(),
+            Some(Turn::Wait) => {}
+            Some(Turn::GoOn) | None => return answer::DECLINED,
         }
-        answer::DECLINED
+        answer::OK
     }
 }
 

@@ -86,6 +86,11 @@ fn refuse_misplaced(state: &ConnState, outgoing: &Outgoing) -> Status {
 /// any more, least of all a handshake.
 fn close_early(state: &ConnState, filter: Filter<'_>, brigade: &mut Brigade<'_>) -> Status {
     if brigade.kinds().any(|kind| kind == Kind::EndOfConnection) {
+        if state.parked.is_waiting() {
+            // The MPM has waited as long as its own limit allows.
+            state.parked.leave();
+            handshake::report_time_out(state);
+        }
         state.end();
         state.shared.end();
         state.wire.discard();
@@ -120,6 +125,7 @@ impl<'s> Writer<'s> {
                 Kind::Data => self.take_data(front)?,
                 Kind::File => self.take_file(front)?,
                 Kind::EndOfConnection => {
+                    self.state.parked.leave();
                     self.encrypt_staged()?;
                     shutdown::close(self.state, self.ssl);
                     self.forward(brigade);

@@ -64,6 +64,8 @@ pub struct Common<'c> {
     pub legacy: bool,
     /// What keys of tickets allow.
     pub ticket_limits: ticket::Limits,
+    /// `SSLMaxHandshakes`.
+    pub max_handshakes: u32,
     /// `SSLSessionCache`.
     pub cache: &'c CacheSpec,
     /// What is stapled.
@@ -201,6 +203,7 @@ fn start(pool: Pool<'_>, main: Server<'_>) -> Result<(), Failed> {
         sni_policy: global.sni_policy,
         legacy: global.legacy,
         ticket_limits: ticket::Limits::of(&global),
+        max_handshakes: global.max_handshakes,
         cache: &global.session_cache,
         staples: &staples,
         store,
@@ -275,6 +278,7 @@ fn prepare(
         handshake: declared.handshake,
         sni_policy: common.sni_policy,
         legacy: common.legacy,
+        max_handshakes: common.max_handshakes,
         tls,
     }))
 }

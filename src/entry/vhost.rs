@@ -35,6 +35,8 @@ pub struct Vhost {
     pub handshake: HandshakeConfig,
     /// `SSLVHostSNIPolicy`, the same for all.
     pub sni_policy: SniPolicy,
+    /// `SSLMaxHandshakes`, the same for all; 0 for no limit.
+    pub max_handshakes: u32,
     /// `SSLLegacyDirectives`, the same for all; for `.htaccess` files.
     pub legacy: bool,
     /// TLS, when it is on here.

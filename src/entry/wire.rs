@@ -9,19 +9,21 @@
 //! next filters can reach this module again. So nothing here is borrowed
 //! across such a call: brigades are taken out of their place and put back.
 
+use super::filters;
 use crate::apr::brigade::Bucket;
 use crate::apr::{Block, Brigade, Kind, Status};
 use crate::httpd::conn::ConnSlot;
 use crate::httpd::filter::{FilterSlot, ReadRequest};
 use crate::httpd::log::{LogTarget, log};
 use crate::httpd::{Conn, Filter, Level, Server};
-use crate::io::dump;
 use crate::io::output::{RECORD, RECORD_OVERHEAD};
+use crate::io::{client_hello, dump};
 use crate::ossl::bio::{Io, Transport};
 use std::cell::Cell;
+use std::ffi::CStr;
 use std::mem::MaybeUninit;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What the next filter is asked for when records are large: several records
 /// at once. For small ones it is asked for just what OpenSSL wants, since core
@@ -29,6 +31,16 @@ use std::time::Instant;
 const READ_AHEAD: usize = 64 * 1024;
 /// A record of this size makes reading ahead worth while.
 const LARGE_RECORD: usize = 4 * 1024;
+
+/// The filters that may stand below ours while a handshake waits without a
+/// thread: those of core, mod_logio, mod_remoteip and mod_reqtimeout, and our
+/// own. Of others nobody knows whether they read without waiting.
+const INPUT_BELOW: &[&CStr] =
+    &[c"core_in", c"log_input_output", c"remoteip_input", LIMITER, filters::TIME_IN_CHAIN];
+/// As above, for output.
+const OUTPUT_BELOW: &[&CStr] = &[c"core", c"log_input_output"];
+/// mod_reqtimeout's, which lowers the timeout of the socket during a read.
+const LIMITER: &CStr = c"reqtimeout";
 
 /// How reads behave for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,8 +83,17 @@ pub struct Wire {
     is_outgoing: bool,
     /// The last read from its socket has found much.
     flows: Cell<bool>,
-    /// Bytes that OpenSSL has taken from the network.
+    /// Bytes that have come from the network.
     received: Cell<u64>,
+    /// The first flight of a client that takes its time with it.
+    gathered: Cell<Vec<u8>>,
+    /// Why the filter below failed while that was gathered.
+    broken: Cell<Option<Status>>,
+    /// The input was ended by us, because the time was up.
+    cut: Cell<bool>,
+    /// How long a read would wait is being asked for, and what the answer is.
+    asking: Cell<bool>,
+    wait_time: Cell<Option<Duration>>,
 }
 
 impl Wire {
@@ -102,6 +123,11 @@ impl Wire {
             is_outgoing: conn.is_outgoing(),
             flows: Cell::new(false),
             received: Cell::new(0),
+            gathered: Cell::default(),
+            broken: Cell::new(None),
+            cut: Cell::new(false),
+            asking: Cell::new(false),
+            wait_time: Cell::new(None),
         }))
     }
 
@@ -116,7 +142,18 @@ impl Wire {
         self.deadline.set(deadline);
     }
 
-    /// Bytes that OpenSSL has taken from the network so far.
+    /// Until when the peer is waited for.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline.get()
+    }
+
+    /// The input was ended by us, because the time was up: that is what reads
+    /// say when nothing more is there.
+    pub fn cut(&self) {
+        self.cut.set(true);
+    }
+
+    /// Bytes that have come from the network so far.
     pub fn received(&self) -> u64 {
         self.received.get()
     }
@@ -141,6 +178,101 @@ impl Wire {
     /// Whether ciphertext has arrived that OpenSSL has not taken.
     pub fn has_arrived(&self) -> bool {
         peek(&self.arrived, |brigade| !brigade.is_empty()).unwrap_or(false)
+    }
+
+    /// Takes what is there of the ClientHello, without waiting and without
+    /// OpenSSL. `true`: OpenSSL has something to do now.
+    pub fn gather(&self) -> bool {
+        // Not there: a filter below reached us again while it was read from.
+        let Some(mut arrived) = self.arrived.take() else { return true };
+        let mut flight = self.gathered.take();
+        let outcome = self.gather_from(&mut arrived, &mut flight);
+        self.arrived.set(Some(arrived));
+        self.gathered.set(flight);
+        outcome.unwrap_or_else(|status| {
+            self.broken.set(Some(status));
+            true
+        })
+    }
+
+    fn gather_from(&self, arrived: &mut Brigade<'_>, flight: &mut Vec<u8>) -> Result<bool, Status> {
+        loop {
+            let missing = client_hello::missing(flight);
+            if missing == 0 {
+                return Ok(true);
+            }
+            let start = flight.len();
+            flight.reserve_exact(missing);
+            let room = flight.spare_capacity_mut();
+            let count = self.take_arrived(arrived, &mut room[..missing])?;
+            // SAFETY: the front of the spare capacity has just been filled with so many bytes.
+            unsafe { flight.set_len(start + count) };
+            if count == 0 && (self.ended.get() || !self.fetch(arrived, missing, false)?) {
+                return Ok(self.ended.get());
+            }
+        }
+    }
+
+    /// Hands out what was gathered.
+    fn take_gathered(&self, into: &mut [MaybeUninit<u8>]) -> usize {
+        let mut flight = self.gathered.take();
+        let count = flight.len().min(into.len());
+        into[..count].write_copy_of_slice(&flight[..count]);
+        if count < flight.len() {
+            flight.drain(..count);
+            self.gathered.set(flight);
+        }
+        count
+    }
+
+    /// Whether all filters between here and the network are among those known
+    /// to keep nothing back and to read without waiting.
+    pub fn is_plain_below(&self) -> bool {
+        let known =
+            |filter: Filter<'_>, names: &[&CStr]| filter.below().all(|filter| names.contains(&filter.name()));
+        known(self.input.get(), INPUT_BELOW) && known(self.output.get(), OUTPUT_BELOW)
+    }
+
+    /// Whether mod_reqtimeout is in force.
+    pub fn is_limited(&self) -> bool {
+        self.input.get().below().any(|filter| filter.name() == LIMITER)
+    }
+
+    /// How long a read that waits would wait now: what mod_reqtimeout has left
+    /// for the handshake, or the timeout of the socket. `None` for ever.
+    pub fn wait_time(&self) -> Option<Duration> {
+        let conn = self.conn.get();
+        let Some(limiter) = self.input.get().below().find(|filter| filter.name() == LIMITER) else {
+            return conn.wait_time();
+        };
+        if !limiter.below().any(|filter| filter.name() == filters::TIME_IN_CHAIN) {
+            filters::add_time(conn);
+        }
+        let Some(mut arrived) = self.arrived.take() else { return conn.wait_time() };
+        self.wait_time.set(conn.wait_time());
+        self.asking.set(true);
+        let status = limiter.read_from(&mut arrived, ReadRequest::bytes(1, true));
+        self.asking.set(false);
+        self.arrived.set(Some(arrived));
+        let left = self.wait_time.take();
+        if status.is_timeup() { Some(Duration::ZERO) } else { left }
+    }
+
+    /// Nobody will ask for [`wait_time`](Self::wait_time) again.
+    pub fn ask_no_more(&self) {
+        let asked = self.input.get().below().find(|filter| filter.name() == filters::TIME_IN_CHAIN);
+        if let Some(filter) = asked {
+            filter.remove_input();
+        }
+    }
+
+    /// In the lowest filter: whether it is asked how long a read would wait
+    /// there, and is not to read.
+    pub fn note_wait_time(&self) -> bool {
+        if self.asking.get() {
+            self.wait_time.set(self.conn.get().wait_time());
+        }
+        self.asking.get()
     }
 
     /// Whether something waits to be sent.
@@ -230,6 +362,7 @@ impl Wire {
     /// Throws away what was not sent or taken.
     pub fn discard(&self) {
         self.block.set(None);
+        self.gathered.take();
         self.ready_len.set(0);
         for place in [&self.arrived, &self.ready] {
             if let Some(mut brigade) = place.take() {
@@ -290,6 +423,9 @@ impl Wire {
                 input.read_next(arrived, ReadRequest::bytes(bytes, block))
             })
         })?;
+        if self.cut.get() && arrived.is_empty() {
+            return Err(Status::TIMEUP);
+        }
         if status.is_retry() {
             return Ok(false);
         }
@@ -360,6 +496,13 @@ impl Wire {
 
     /// [`Transport::read`] with the brigade in hand.
     fn read_from(&self, arrived: &mut Brigade<'_>, into: &mut [MaybeUninit<u8>]) -> Result<Io, Status> {
+        let gathered = self.take_gathered(into);
+        if gathered > 0 {
+            return Ok(Io::Done(gathered));
+        }
+        if let Some(status) = self.broken.take() {
+            return Err(status);
+        }
         loop {
             let count = self.take_arrived(arrived, into)?;
             if count > 0 {

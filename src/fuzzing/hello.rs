@@ -1,5 +1,6 @@
 //! What a client writes into extensions of its ClientHello.
 
+use crate::io::client_hello::{MOST, missing};
 use crate::ossl::callback::parse_server_name;
 use crate::policy::alpn::{OfferError, split_offer};
 
@@ -55,4 +56,43 @@ fn is_cut_off(mut list: &[u8]) -> bool {
         }
     }
     false
+}
+
+/// The first flight of a client, as it is gathered: what is asked for never goes beyond the ClientHello, nor
+/// beyond the limit; what is complete stays so. It is good if it is a whole ClientHello.
+pub fn client_hello(data: &[u8]) -> bool {
+    let mut have = 0;
+    loop {
+        let missing = missing(&data[..have]);
+        assert!(have + missing <= MOST);
+        if missing == 0 {
+            break;
+        }
+        have += missing;
+        if have > data.len() {
+            return false;
+        }
+    }
+    assert_eq!(missing(data), 0);
+    // Nothing but the rest of the record that the message ends in may lie behind it.
+    match payload(&data[..have]).as_deref() {
+        Some(message @ [1, a, b, c, ..]) => {
+            message.len() >= 4 + (usize::from(*a) << 16 | usize::from(*b) << 8 | usize::from(*c))
+        }
+        _ => false,
+    }
+}
+
+/// What is in records of a handshake, if there is nothing else.
+fn payload(mut flight: &[u8]) -> Option<Vec<u8>> {
+    let mut payload = Vec::new();
+    while let [kind, _, _, high, low, rest @ ..] = flight {
+        let length = usize::from(*high) * 256 + usize::from(*low);
+        if *kind != 22 {
+            return None;
+        }
+        payload.extend_from_slice(rest.get(..length)?);
+        flight = &rest[length..];
+    }
+    flight.is_empty().then_some(payload)
 }

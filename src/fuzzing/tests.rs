@@ -106,6 +106,7 @@ targets! {
     alpn_offer: 2_000;
     alternative_names: 500;
     certificate_text: 400;
+    client_hello: 2_000;
     credentials: 200;
     directive_words: 1_000;
     distinguished_name: 1_000;

@@ -10,6 +10,15 @@ use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
+/// What is waited for on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sense {
+    /// The peer sends.
+    Read,
+    /// The peer takes what is buffered.
+    Write,
+}
+
 /// A connection that lives at least as long as `'c`.
 #[derive(Clone, Copy)]
 pub struct Conn<'c> {
@@ -136,14 +145,36 @@ impl<'c> Conn<'c> {
         unsafe { (*self.as_ptr()).keepalive = sys::AP_CONN_CLOSE }
     }
 
+    /// No request at all, and the peer is not waited for as long as usual when
+    /// the connection is closed.
+    pub fn close_soon(self) {
+        self.close_after_request();
+        if let Some(notes) = self.notes() {
+            notes.set(c"short-lingering-close", c"1");
+        }
+    }
+
     /// Nothing follows: it is flushed, closed and waited for as after the last
     /// request.
     pub fn linger(self) {
         self.close_after_request();
+        self.set_state(sys::CONN_STATE_LINGER, sys::CONN_SENSE_DEFAULT);
+    }
+
+    /// Says what the event MPM does with the connection next; `false` with
+    /// another MPM.
+    pub(super) fn set_state(self, next: sys::conn_state_e, sense: sys::conn_sense_e) -> bool {
         // SAFETY: NULL with other MPMs, else owned by this connection.
-        if let Some(state) = unsafe { self.rec().cs.as_mut() } {
-            state.state = sys::CONN_STATE_LINGER;
-        }
+        let Some(state) = (unsafe { self.rec().cs.as_mut() }) else { return false };
+        state.state = next;
+        state.sense = sense;
+        true
+    }
+
+    /// Whether core holds output that the socket has not taken yet.
+    #[must_use]
+    pub fn has_buffered_output(self) -> bool {
+        self.rec().data_in_output_filters != 0
     }
 
     /// Tells the event MPM that a write waits for input.

@@ -138,6 +138,28 @@ impl<'f> Filter<'f> {
         })
     }
 
+    /// Those between this filter and the network, the next one first.
+    pub fn below(self) -> impl Iterator<Item = Filter<'f>> {
+        // SAFETY: the chain of a live connection is made of live filters.
+        let next = |filter: Filter<'f>| unsafe { Filter::from_raw(filter.rec().next) };
+        std::iter::successors(next(self), move |filter| next(*filter))
+    }
+
+    /// Its name, in lower case.
+    #[must_use]
+    pub fn name(self) -> &'f CStr {
+        // SAFETY: every filter has a record.
+        let record = unsafe { self.rec().frec.as_ref() };
+        // SAFETY: filter names live as long as the registration.
+        record.and_then(|record| unsafe { text_from(record.name) }).unwrap_or_default()
+    }
+
+    /// Takes this input filter out of its chain.
+    pub fn remove_input(self) {
+        // SAFETY: the filter is alive, in an input chain, and not running.
+        unsafe { sys::ap_remove_input_filter(self.raw.as_ptr()) };
+    }
+
     /// What was given to the filter when it was added.
     #[must_use]
     pub fn state(self) -> *mut c_void {

@@ -1,6 +1,6 @@
 //! The socket of a connection, as far as this module looks at it.
 
-use super::conn::Conn;
+use super::conn::{Conn, Sense};
 use crate::sys;
 use std::ffi::c_int;
 use std::os::fd::RawFd;
@@ -67,4 +67,52 @@ fn set_wait_time(conn: Conn<'_>, time: sys::apr_interval_time_t) {
         // SAFETY: the socket is alive; the value only matters for waits to come.
         unsafe { sys::apr_socket_timeout_set(socket, time) };
     }
+}
+
+/// A socket that is known beyond the call in which its connection is there.
+#[derive(Clone, Copy, Debug)]
+pub struct SocketMark {
+    descriptor: RawFd,
+    cookie: u64,
+}
+
+impl SocketMark {
+    /// The socket of `conn`.
+    #[must_use]
+    pub fn of(conn: Conn<'_>) -> Option<Self> {
+        let descriptor = conn.descriptor()?;
+        Some(Self { descriptor, cookie: cookie(descriptor)? })
+    }
+
+    /// Ends the input of the socket, and the output too if that is what is
+    /// waited for: whoever waits for it goes on. Nothing happens when the
+    /// descriptor stands for another socket by now, or none.
+    pub fn cut(self, sense: Sense) {
+        if cookie(self.descriptor) != Some(self.cookie) {
+            return;
+        }
+        let how = match sense {
+            Sense::Read => libc::SHUT_RD,
+            Sense::Write => libc::SHUT_RDWR,
+        };
+        // SAFETY: the descriptor has just been seen to be that socket, which the caller keeps open meanwhile.
+        unsafe { libc::shutdown(self.descriptor, how) };
+    }
+}
+
+/// The number that the kernel gives to this socket alone (`SO_COOKIE`).
+fn cookie(descriptor: RawFd) -> Option<u64> {
+    let mut cookie = 0_u64;
+    let mut size = size_of::<u64>() as libc::socklen_t;
+    // SAFETY: the option's value fits the number whose size is given; a descriptor of another kind is refused.
+    let answer = unsafe {
+        libc::getsockopt(
+            descriptor,
+            libc::SOL_SOCKET,
+            libc::SO_COOKIE,
+            (&raw mut cookie).cast(),
+            &raw mut size,
+        )
+    };
+    (answer == 0).then_some(cookie)
 }

@@ -34,6 +34,7 @@ pub fn run(pool: Pool<'_>, main: Server<'_>) -> usize {
         sni_policy: global.sni_policy,
         legacy: global.legacy,
         ticket_limits: ticket::Limits::of(&global),
+        max_handshakes: global.max_handshakes,
         cache: &global.session_cache,
         staples: &staples,
         store: None,

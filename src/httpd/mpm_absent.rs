@@ -1,0 +1,22 @@
+//! Stands in for `mpm.rs` where httpd (before 2.4.63) cannot wait without a
+//! thread: then nobody does.
+
+use super::conn::{Conn, Sense};
+
+/// Whether the MPM takes connections back to wait for their sockets.
+#[must_use]
+pub fn can_wait() -> bool {
+    false
+}
+
+/// Has the MPM wait. It does not.
+#[must_use]
+pub fn wait(_conn: Conn<'_>, _sense: Sense) -> bool {
+    false
+}
+
+/// Whether nothing but what `known` names is in the process_connection hook.
+#[must_use]
+pub fn processed_only_by(_known: &[&str]) -> bool {
+    false
+}
