@@ -71,6 +71,10 @@ fn stop(state: &ConnState, stopped: Stopped) -> Result<(), Status> {
     let server = state.server();
     let below = state.wire.status();
     let (status, number) = (below, stopped.number());
+    if stopped == Stopped::Io && below.is_timeup() {
+        time_out(state);
+        return Err(below);
+    }
     count(&stopped);
     let status = match stopped {
         Stopped::HttpRequest(errors) => {
@@ -90,10 +94,6 @@ fn stop(state: &ConnState, stopped: Stopped) -> Result<(), Status> {
                 format_args!("AH02006: SSL handshake stopped: connection was closed"),
             );
             Status::EOF
-        }
-        Stopped::Io if below.is_timeup() => {
-            time_out(state);
-            return Err(below);
         }
         Stopped::Io => {
             conn.log_status(
@@ -144,6 +144,7 @@ pub fn time_out(state: &ConnState) {
 
 /// Says how far a handshake came whose time is up.
 pub fn report_time_out(state: &ConnState) {
+    metrics::count(Counter::FailedTimeout);
     let (seconds, place) = (state.begun.elapsed().as_secs_f32(), place(state));
     log!(state.conn(), Info, "AH02007: SSL handshake timed out after {seconds:.1} s: {place}");
 }
@@ -154,11 +155,12 @@ fn place(state: &ConnState) -> String {
     match (state.phase(), state.ssl()) {
         (Phase::ClientHello, _) if received == 0 => "nothing received".to_owned(),
         (Phase::ClientHello, _) => format!("{received} bytes of a ClientHello received"),
+        (Phase::Traffic, _) => "the last flight was not taken".to_owned(),
         (_, Some(ssl)) => {
             let state = ssl.state_text();
             format!("waiting for the client's next flight ({state}, {received} bytes received)")
         }
-        (_, None) => "over already".to_owned(),
+        (_, None) => "nothing is left of it".to_owned(),
     }
 }
 

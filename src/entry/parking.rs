@@ -20,6 +20,7 @@ use crate::httpd::mpm;
 use crate::httpd::socket::SocketMark;
 use crate::io::parking::{Parking, Place};
 use crate::io::state::Phase;
+use crate::metrics::{self, Counter};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -71,6 +72,12 @@ pub enum Errand {
     Refused,
 }
 
+impl Errand {
+    fn is_of_handshake(self) -> bool {
+        matches!(self, Self::Handshake | Self::LastFlight)
+    }
+}
+
 /// What becomes of a connection in the process_connection hook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
@@ -95,9 +102,21 @@ pub struct Parked {
 }
 
 impl Parked {
+    fn enter(&self, place: Place, errand: Errand) {
+        self.place.set(Some(place));
+        self.errand.set(errand);
+        if errand.is_of_handshake() {
+            metrics::count(Counter::Waiting);
+        }
+    }
+
     /// The connection waits no longer. `true`: its time was up.
     pub fn leave(&self) -> bool {
-        self.place.take().is_some_and(|place| parking().leave(place).is_none())
+        let Some(place) = self.place.take() else { return false };
+        if self.errand.get().is_of_handshake() {
+            metrics::lower(Counter::Waiting);
+        }
+        parking().leave(place).is_none()
     }
 
     /// The connection is to be closed at its first turn.
@@ -234,12 +253,12 @@ fn wait(state: &ConnState, errand: Errand) -> bool {
     if is_earlier {
         ALARM.notify_one();
     }
-    parked.place.set(Some(place));
+    parked.enter(place, errand);
     if !mpm::wait(conn, sense) {
         parked.leave();
+        parked.errand.set(Errand::None);
         return false;
     }
-    parked.errand.set(errand);
     parked.since.set(Some(now));
     parked.received.set(received);
     true

@@ -2,6 +2,7 @@
 
 use crate::httpd::Conn;
 use crate::httpd::log::log;
+use crate::metrics::{self, Counter};
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
 static UNDER_WAY: AtomicU32 = AtomicU32::new(0);
@@ -31,6 +32,7 @@ impl Drop for Seat {
 /// now and then.
 pub fn report_refusal(conn: Conn<'_>, most: u32) {
     static WARNED: AtomicI64 = AtomicI64::new(i64::MIN);
+    metrics::count(Counter::FailedRefused);
     log!(conn, Info, "Connection refused: {most} handshakes are under way already (SSLMaxHandshakes)");
     let (now, last) = (crate::apr::time::now() / 1_000_000, WARNED.load(Ordering::Relaxed));
     let is_due = last == i64::MIN || now - last >= QUIET;

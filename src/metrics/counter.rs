@@ -17,10 +17,12 @@ pub enum Counter {
     ResumedTls13,
     FailedClosed,
     FailedIo,
+    FailedTimeout,
     FailedNegotiation,
     FailedClient,
     FailedAlert,
     FailedOther,
+    FailedRefused,
     LaterDone,
     LaterFailed,
     PlainHttp,
@@ -47,10 +49,11 @@ pub enum Counter {
     TlsRequired,
     Requirement,
     Spoof,
+    Waiting,
 }
 
 /// How many there are.
-pub const COUNTERS: usize = Counter::Spoof as usize + 1;
+pub const COUNTERS: usize = Counter::Waiting as usize + 1;
 
 impl Counter {
     /// A handshake of a version as it is on the wire. What is older than TLS 1.0 counts with it.
@@ -75,6 +78,7 @@ struct Row {
     help: &'static str,
     labels: &'static [&'static str],
     counters: &'static [(Counter, &'static [&'static str])],
+    kind: Kind,
 }
 
 const ROWS: &[Row] = &[
@@ -92,33 +96,39 @@ const ROWS: &[Row] = &[
             (Counter::ResumedTls12, &["resumed", "TLSv1.2"]),
             (Counter::ResumedTls13, &["resumed", "TLSv1.3"]),
         ],
+        kind: Kind::Counter,
     },
     Row {
         name: "handshake_failures",
-        help: "Handshakes that failed: the client went away, the connection broke or took too long, no version, \
+        help: "Handshakes that failed: the client went away, the connection broke, it took too long, no version, \
                cipher or signature in common, no acceptable client certificate, the client has sent an alert, \
-               anything else",
+               anything else, or there were too many at once",
         labels: &["cause"],
         counters: &[
             (Counter::FailedClosed, &["closed"]),
             (Counter::FailedIo, &["io"]),
+            (Counter::FailedTimeout, &["timeout"]),
             (Counter::FailedNegotiation, &["negotiation"]),
             (Counter::FailedClient, &["client_certificate"]),
             (Counter::FailedAlert, &["alert"]),
             (Counter::FailedOther, &["other"]),
+            (Counter::FailedRefused, &["too_many"]),
         ],
+        kind: Kind::Counter,
     },
     Row {
         name: "later_handshakes",
         help: "Renegotiations and post-handshake authentications for a directory",
         labels: &["outcome"],
         counters: &[(Counter::LaterDone, &["done"]), (Counter::LaterFailed, &["failed"])],
+        kind: Kind::Counter,
     },
     Row {
         name: "plain_http",
         help: "Connections with plain HTTP on a port for TLS",
         labels: &[],
         counters: &[(Counter::PlainHttp, &[])],
+        kind: Kind::Counter,
     },
     Row {
         name: "client_certificates",
@@ -130,6 +140,7 @@ const ROWS: &[Row] = &[
             (Counter::ClientUnvouched, &["unvouched"]),
             (Counter::ClientRefused, &["refused"]),
         ],
+        kind: Kind::Counter,
     },
     Row {
         name: "ocsp_checks",
@@ -141,6 +152,7 @@ const ROWS: &[Row] = &[
             (Counter::OcspFailed, &["failed"]),
             (Counter::OcspKept, &["kept"]),
         ],
+        kind: Kind::Counter,
     },
     Row {
         name: "session_cache",
@@ -154,6 +166,7 @@ const ROWS: &[Row] = &[
             (Counter::SessionStored, &["stored"]),
             (Counter::SessionError, &["error"]),
         ],
+        kind: Kind::Counter,
     },
     Row {
         name: "tickets",
@@ -165,6 +178,7 @@ const ROWS: &[Row] = &[
             (Counter::TicketRefused, &["refused"]),
             (Counter::TicketUnreadable, &["unreadable"]),
         ],
+        kind: Kind::Counter,
     },
     Row {
         name: "requests_refused",
@@ -180,6 +194,14 @@ const ROWS: &[Row] = &[
             (Counter::Requirement, &["requirement"]),
             (Counter::Spoof, &["spoof"]),
         ],
+        kind: Kind::Counter,
+    },
+    Row {
+        name: "handshakes_waiting",
+        help: "Handshakes that wait for the client without a thread",
+        labels: &[],
+        counters: &[(Counter::Waiting, &[])],
+        kind: Kind::Gauge,
     },
 ];
 
@@ -192,7 +214,7 @@ pub(super) fn families(table: &Table) -> Vec<Family> {
     let family = |row: &Row| Family {
         name: row.name,
         help: row.help,
-        kind: Kind::Counter,
+        kind: row.kind,
         samples: row.counters.iter().map(|(counter, values)| sample(row, *counter, values)).collect(),
     };
     ROWS.iter().map(family).collect()

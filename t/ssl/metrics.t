@@ -169,7 +169,7 @@ moves('a ticket of another host', sub { client(1, version => '1.2', sni => 'othe
     'handshakes_total{kind="full",version="TLSv1.2"}' => 2, tickets(refused => 1), tickets(issued => 2));
 
 moves('a client that goes away', sub { my $client = client(1); $client->step; $client->send_raw(substr $client->outgoing, 0, 50); $client->vanish }, failed('closed'));
-moves('a client that takes too long', sub { my $client = client(6); $client->send_raw("\x16"); $client->receive_raw }, failed('io'));
+moves('a client that takes too long', sub { my $client = client(6); $client->send_raw("\x16"); $client->receive_raw }, failed('timeout'));
 moves('no version in common', sub { isnt client(1, version => '1.3', sni => 'other.example.test')->handshake_error, '', 'fails' }, failed('negotiation'));
 moves('no cipher in common', sub { isnt client(1, version => '1.2', ciphers => 'ECDHE-RSA-AES128-GCM-SHA256')->handshake_error, '', 'fails' }, failed('negotiation'));
 moves('an alert of the client', sub { my $client = client(1, version => '1.3', ca => $pki->file('ca')); isnt $client->handshake_error, '', 'fails'; $client->flush }, failed('alert'));

@@ -25,6 +25,11 @@ SSLSessionCache shmcb
 SSLHandshakeTimeout @LIMIT@
 Timeout @LIMIT@
 RequestReadTimeout handshake=0 header=@LIMIT@ body=@LIMIT@
+<VirtualHost *:@PORT3@>
+    <Location /metrics>
+        SetHandler ssl-metrics
+    </Location>
+</VirtualHost>
 <VirtualHost *:@PORT@>
     ServerName localhost
     SSLEngine on
@@ -61,6 +66,13 @@ sub good_clients {
     return $bad;
 }
 
+# A figure of the module.
+sub figure {
+    my ($httpd, $name) = @_;
+    my ($value) = Curl::get('http://localhost:' . $httpd->port(3) . '/metrics')->{body} =~ /^mod_ssl_\Q$name\E (\d+)$/m;
+    return $value;
+}
+
 # Two for each place and version in 15 rounds: 240.
 sub stalled {
     my ($httpd, $rounds) = @_;
@@ -72,10 +84,12 @@ for my $threads (4, 64) {
     my @stalled = stalled($httpd, 15);
     is good_clients($httpd, 5), 0, "$threads threads, " . @stalled . ' stalled clients: others are served';
     is Stalled::count_open(@stalled), scalar @stalled, '... and the stalled ones are still waited for';
+    is figure($httpd, 'handshakes_waiting'), 15 * 2 * (@Stalled::PLACES - 1), '... without a thread, which the figures say, too';
     my $bad = grep { !eval { served(Stalled::go_on($_)->get('/1k.bin')) } } @stalled[0 .. 47];
     is $bad, 0, '... and are served when they go on';
     $_->vanish($_ % 2 ? 'reset' : 'fin') for @stalled;
     is good_clients($httpd, 1), 0, '... and when they vanish, others are';
+    $httpd->wait_for(sub { figure($httpd, 'handshakes_waiting') == 0 }, 'the end of all that wait');
     unlike $httpd->error_log, qr/AH02007/, '... and nobody ran out of time';
 }
 
@@ -87,6 +101,7 @@ for my $threads (4, 64) {
     my $unfinished = 2 * 3 * (@Stalled::PLACES - 1);
     $httpd->wait_for(sub { (() = $httpd->error_log =~ /ssl:info.*AH02007: SSL handshake timed out after/g) == $unfinished }, 'a line for each of them');
     pass 'the time of all of them is up, and a line says so';
+    is figure($httpd, 'handshake_failures_total{cause="timeout"}'), $unfinished, '... and the figures';
     is scalar(grep { $_->receive_all eq '' && $_->got_close_notify } grep { !exists $_->{kept} } @stalled), 6, '... those without a request are closed in order';
     is good_clients($httpd, 1), 0, '... and others are served';
 }
