@@ -63,7 +63,8 @@ for my $client (@stalled) {
     $client->send_raw($_) for split //, substr $header, $sent;
     is $client->handshake->get('/1k.bin')->{status}, 200, "... the rest of it behind $sent bytes, and a request";
 }
-is scalar(() = $httpd->access_log('address_log') =~ /^192\.0\.2\.7 /mg), 10, '... with the address of the client';
+# The line is written behind the response.
+$httpd->wait_for(sub { (() = $httpd->access_log('address_log') =~ /^192\.0\.2\.7 /mg) == 10 }, 'the address of the client in the log');
 
 # Clients that do not read.
 my @deaf = map { my $client = TlsClient->new(port => $httpd->port(2), receive_buffer => 2304, version => $_); $client->step; $client->flush; $client } ('1.2', '1.3') x 5;
