@@ -11,8 +11,6 @@ my %text = map { s{\A\Q$root\E/}{}r => TestHttpd::slurp($_) } glob "$root/*.md $
 
 # --- Names of directives ------------------------------------------------------------------------------------------------
 my %built = map { $_ => 1 } $text{'docs/directives.md'} =~ /^\| `(SSL\w+)`/mg;
-my ($list) = $text{'README.md'} =~ /^## What is not there yet\n(.*?)^## /ms;
-my @missing = map { s/\*/\\w*/r } $list =~ /`(SSL[A-Za-z0-9]+\*?)/g;
 my %old     = map { lc $_ => 1 } split /\n/, qx($^X $root/tools/migrate-config --list);
 cmp_ok scalar keys %built, '>', 10, 'directives that are built';
 cmp_ok scalar keys %old,   '>', 50, 'old names';
@@ -20,23 +18,13 @@ cmp_ok scalar keys %old,   '>', 50, 'old names';
 # SSLEngine and SSL_CertFile are directives; SSL_PROTOCOL is a variable, SSLKEYLOGFILE comes from the environment.
 my $directive = qr/(?<!\w)(SSL(?!KEYLOGFILE)[A-Z][A-Za-z0-9]*[a-z][A-Za-z0-9]*(?![*\w])|SSLFIPS\b|SSL_(?:X509)?[A-Z][a-z]\w*)/;
 
-sub is_missing {
-    my ($name) = @_;
-    return grep { $name =~ /\A$_\z/ } @missing;
-}
-
 for my $document ('docs/faq.md', 'docs/migration.md') {
     my %names = map { $_ => 1 } $text{$document} =~ /$directive/g;
     cmp_ok scalar keys %names, '>', 15, "$document names directives";
     for my $name (sort keys %names) {
-        ok $built{$name} || $old{lc $name} || is_missing($name), "$document: $name is built, on the list of what is not, or an old name";
-    }
-    for my $name ($text{$document} =~ /`$directive[^`]*`\s+\(not\s+built\s+yet\)/g) {
-        ok !$built{$name} && is_missing($name), "$document: $name is not built, as it says";
+        ok $built{$name} || $old{lc $name}, "$document: $name is a directive, or an old name";
     }
 }
-my ($announced) = $text{'docs/migration.md'} =~ /`SSLLegacyDirectives on`/g;
-ok !$announced || !$built{SSLLegacyDirectives} || $text{'docs/migration.md'} !~ /being built at the moment/, 'SSLLegacyDirectives is announced only while it is not there';
 my %both = map { $_ => 1 } qw(SSLClientHelloVars SSLLog SSLLogLevel SSLMutex SSLPolicy);    # known, though not in mod_ssl 2.4's form
 ok !$old{lc $_} || $both{$_}, "$_ is no old name" for sort keys %built;
 

@@ -198,16 +198,6 @@ for my $list ('ALL:!ADH:RC4+RSA:+HIGH:+MEDIUM:+LOW:+SSLv2:+EXP', 'ALL:!ADH:!EXPO
     $text =~ s/_default_:443/*:\@PORT\@/;
     revocation_list("$folder/empty.crl");
 
-    # What the module under test does not know yet is kept out, and must be on the list of what it does not know.
-    my %known   = map { $_ => 1 } TestHttpd::slurp(TestHttpd::root() . '/docs/directives.md') =~ /^\| `(\w+)`/mg;
-    my %missing = map { $_ => 1 } grep { /^SSL/ && !$known{$_} } $text =~ /^[ ]*(\w+)/mg;
-    %missing = () if TestHttpd::stock();
-    my ($list) = TestHttpd::slurp(TestHttpd::root() . '/README.md') =~ /^## What is not there yet\n(.*?)^## /ms;
-    for my $name (sort keys %missing) {
-        ok((grep { my $p = s/\*/.*/r; $name =~ /\A$p\z/ } $list =~ /`(SSL[\w*]+)`/g), "$name is on the list of what is not there yet");
-        $text =~ s/^[ ]*$name\b(?:[^\n]*\\\n)*[^\n]*\n//mg;
-    }
-
     my $httpd = TestHttpd->new($text);
     is $httpd->try_start, 'runs', 'a server starts with the migrated sample' or diag $httpd->output, $httpd->error_log;
     my $client = TlsClient->new(port => $httpd->port, sni => 'localhost', ciphers => 'ALL');
@@ -242,8 +232,7 @@ END
 }
 
 # Rules about access parse, and the one that stands for what could not be translated refuses.
-SKIP: {
-    skip 'SSLRequire is not built yet', 2 unless TestHttpd::stock() || TestHttpd::slurp(TestHttpd::root() . '/docs/directives.md') =~ /^\| `SSLRequire`/m;
+{
     my ($rules) = migrated("<Location /16k.bin>\nSSLRequireCipher A\nSSLRequireCipher TLS_AES_256_GCM_SHA384 ECDHE-X\nSSLBanCipher \"B\\\"\"\n</Location>\n"
         . "<Location /1k.bin>\nSSL_Require x\n</Location>\n");
     my $httpd  = TestHttpd->start("<VirtualHost *:\@PORT\@>\nSSLEngine on\n\@ECDSA\@\nSSLCipherSuite TLSv1.3 TLS_AES_256_GCM_SHA384\n$rules</VirtualHost>\n");
