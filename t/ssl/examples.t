@@ -3,6 +3,8 @@ use strict;
 use warnings FATAL => 'all';
 use Test::More;
 use lib 'lib', 't/lib';
+use Backend ();
+use ClientPki ();
 use TestHttpd ();
 use TlsClient ();
 
@@ -134,6 +136,25 @@ for my $case (['none', 0], ['nonenotnull', 32]) {
     is $said =~ /^ *Session-ID: ([0-9A-F]*)$/m ? length($1) / 2 : 'no handshake', $bytes, "legacy: the session ID with SSLSessionCache $cache";
 }
 
+# --- reverse-proxy.conf ----------------------------------------------------------------------------------------------
+{
+    my $pki = ClientPki->new;
+    $pki->root($_) for 'root', 'stranger';
+    my %issue = (eku => 'serverAuth', subject => '/O=Backends');
+    $pki->issue('good',    %issue, by => 'root', san => 'DNS:localhost');
+    $pki->issue('named',   %issue, by => 'root', san => 'DNS:other.test');
+    $pki->issue('foreign', %issue, by => 'stranger', san => 'DNS:localhost');
+    for my $who ('good', 'named', 'foreign') {
+        my $backend = Backend->python('--cert', $pki->combined($who, chain => []));
+        local $here{'/path/to/certificates/backend-ca.crt'} = $pki->file('root');
+        local $here{'backend.example.org:8443'} = 'localhost:' . $backend->port;
+        my $httpd  = TestHttpd->start(TestHttpd::load_also(qw(proxy proxy_http)) . $ssl . example('reverse-proxy'));
+        my $status = client($httpd)->handshake->get('/')->{status};
+        if ($who eq 'good') { is $status, 200, 'reverse proxy: a page of the backend' }
+        else { cmp_ok $status, '>=', 500, "reverse proxy: a backend that is $who is refused" }
+    }
+}
+
 # --- All of them -----------------------------------------------------------------------------------------------------
 my @files = glob "$folder/*.conf $folder/*.in $folder/examples/*.conf";
 cmp_ok scalar @files, '>', 5, 'configuration files';
@@ -141,7 +162,7 @@ is_deeply [map { s{.*/}{}r } grep { TestHttpd::slurp($_) =~ /BrowserMatch|unclea
 for my $file (glob "$folder/examples/*.conf") {
     my $name = $file =~ s{.*/}{}r;
     for my $line (TestHttpd::slurp($file) =~ /^\s*#(SSL\w+ .*)$/mg) {
-        next if $line =~ /^SSLCertificate/;    # paths; tried above
+        next if $line =~ /^SSL(?:Certificate|ProxyMachineCertificate)/;    # paths; tried above
         my ($status, $said) = TestHttpd->new("$line\n")->command('-t');
         is $status, 0, "$name shows a directive that exists: $line" or diag $said;
     }
