@@ -64,7 +64,7 @@ unlike $used, qr{\Q${\ TestHttpd::apxs('INCLUDEDIR')}\E/mod_ssl\.h}, '... alone'
 # The tools and the examples come along; the tools run from where they are.
 my $share = $directory . TestHttpd::apxs('datadir') . '/mod_ssl_rs';
 is_deeply [sort map { s{\Q$share\E/}{}r } glob "$share/*/*"],
-    [sort +(map { "examples/$_.conf" } qw(default-vhost hardened-vhost legacy-vhost ssl)), map { "tools/$_" } qw(MigrateRules.pm certificate hash-links match-check migrate-config pki.sh sign)], 'tools and examples';
+    [sort +(map { "examples/$_.conf" } qw(default-vhost hardened-vhost legacy-vhost reverse-proxy ssl)), map { "tools/$_" } qw(MigrateRules.pm certificate hash-links match-check migrate-config pki.sh sign)], 'tools and examples';
 is system("'$share/tools/certificate' TYPE=test NAME=localhost OUT='$directory-made' >/dev/null"), 0, '... a certificate by an installed tool';
 is system("'$share/tools/match-check' '$directory-made/localhost.pem' '$directory-made/localhost.key' >/dev/null"), 0, '... which is checked by another one';
 is system("'$share/tools/migrate-config' --list >/dev/null"), 0, '... and old directives are known';
