@@ -3,6 +3,7 @@
 use super::connection::ConnState;
 use super::handshake;
 use super::pace::{self, Side};
+use super::proxy;
 use super::report;
 use super::wire::Waiting;
 use crate::apr::brigade::Bucket;
@@ -215,6 +216,9 @@ fn decrypt(state: &ConnState, ssl: &Ssl, wanted: usize, block: bool) -> Result<B
         }
     }
     state.silent.set(0);
+    if let Some(outgoing) = &state.outgoing {
+        outgoing.answered.set(true);
+    }
     // Whoever keeps a few bytes must not keep a whole block.
     Ok(data.shrunk())
 }
@@ -236,16 +240,21 @@ fn stop(state: &ConnState, stopped: Stopped, waiting: Waiting) -> Status {
     let number = stopped.number();
     let below = state.wire.status();
     let status = match stopped {
-        Stopped::Closed | Stopped::Eof => return Status::EOF,
+        Stopped::Closed | Stopped::Eof => {
+            proxy::late::ended(state, Status::EOF, &[]);
+            return Status::EOF;
+        }
         Stopped::Io if below.is_timeup() || below.is_retry() => return below,
         Stopped::Io => {
             let status = if below.is_success() { Status::EGENERAL } else { below };
             log!(conn, Info, status => "AH01991: SSL input filter read failed.");
+            proxy::late::ended(state, status, &[]);
             status
         }
         Stopped::Library(errors) | Stopped::HttpRequest(errors) => {
             log!(conn, Info, "AH01992: SSL library error {number} reading data");
             report::library_errors(state.server().get(), Level::Info, &errors);
+            proxy::late::ended(state, Status::EGENERAL, &errors);
             if state.outgoing.is_some() && errors.iter().any(LibraryError::is_unexpected_eof) {
                 // Many backends end without a word. mod_proxy sees whether a length was promised.
                 state.failed.set(Some(Status::EOF));

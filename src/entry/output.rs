@@ -4,7 +4,7 @@ use super::connection::ConnState;
 use super::filters::COALESCING;
 use super::handshake;
 use super::pace::{self, Side};
-use super::proxy::Outgoing;
+use super::proxy::{self, Outgoing};
 use super::report;
 use super::shutdown;
 use super::wire::Waiting;
@@ -46,6 +46,7 @@ pub fn write(state: &ConnState, filter: Filter<'_>, brigade: &mut Brigade<'_>) -
     let outcome = writer.take_all(brigade).and_then(|()| writer.finish());
     if let Err(status) = outcome {
         brigade.clear();
+        proxy::late::ended(state, status, &[]);
         return status;
     }
     if writer.request_ended && !conn.is_aborted() && !conn.is_closing() && !state.has_input(&ssl) {

@@ -6,6 +6,7 @@
 
 pub mod events;
 pub mod handshake;
+pub mod late;
 mod note;
 mod outgoing;
 mod policy;

@@ -69,6 +69,8 @@ pub mod answer {
     pub const MISDIRECTED: c_int = sys::HTTP_MISDIRECTED_REQUEST as c_int;
     /// 500.
     pub const SERVER_ERROR: c_int = sys::HTTP_INTERNAL_SERVER_ERROR as c_int;
+    /// 502.
+    pub const BAD_GATEWAY: c_int = sys::HTTP_BAD_GATEWAY as c_int;
     /// 503.
     pub const UNAVAILABLE: c_int = sys::HTTP_SERVICE_UNAVAILABLE as c_int;
 }

@@ -209,6 +209,19 @@ impl<'r> Request<'r> {
         self.rec().method_number == sys::M_GET as c_int
     }
 
+    /// Status and reason that a handler has chosen for the response, if it has.
+    #[must_use]
+    pub fn status_line(self) -> Option<&'r CStr> {
+        // SAFETY: lives in the request's pool or longer, or is NULL.
+        unsafe { text_from(self.rec().status_line) }
+    }
+
+    /// Replaces that.
+    pub fn set_status_line(self, line: &'r CStr) {
+        // SAFETY: the request is alive and this thread's; the text lives as long as it.
+        unsafe { (*self.as_ptr()).status_line = line.as_ptr() };
+    }
+
     /// Sets the type of the response.
     pub fn set_content_type(self, content_type: &'static CStr) {
         // SAFETY: the request is alive; httpd keeps the pointer to the text.

@@ -11,7 +11,7 @@ arguments.add_argument('--ciphers')
 arguments.add_argument('--alpn')
 arguments.add_argument('--tickets', type=int)
 arguments.add_argument('--no-tickets', action='store_true')
-arguments.add_argument('--mode', choices=['serve', 'stall', 'plain', 'close', 'garbage'], default='serve')
+arguments.add_argument('--mode', choices=['serve', 'stall', 'plain', 'close', 'garbage', 'alert'], default='serve')
 option = arguments.parse_args()
 
 said = threading.Lock()
@@ -135,6 +135,10 @@ def serve(raw):
         if option.mode == 'garbage':
             raw.recv(65536)
             raw.sendall(os.urandom(500))
+            return
+        if option.mode == 'alert':
+            raw.recv(65536)
+            raw.sendall(b'\x15\x03\x03\x00\x02\x02\x28')    # handshake_failure
             return
         if option.mode == 'plain':
             raw.recv(65536)

@@ -37,6 +37,7 @@ my $require = "SSLProxyVerify require\n$ca";
 my ($name_off, $cn_on, $cn_off) = ('SSLProxyCheckPeerName off', 'SSLProxyCheckPeerCN on', 'SSLProxyCheckPeerCN off');
 my ($any, $chain, $late) = (qr/AH02411: SSL Proxy: Peer certificate does not match for hostname \S+/, qr/AH02003: SSL Proxy connect failed/, qr/AH02004: SSL Proxy: Peer certificate is expired/);
 my $first = qr/AH02005: SSL Proxy: Peer certificate CN mismatch: Certificate CN: \S+ Requested hostname: \S+/;
+my $refused   = $stock ? 500 : 502;
 my $only_ours = $stock ? 500 : 200;
 
 # Backend, settings, the name that is asked for (with ProxyPreserveHost), status, what the log says.
@@ -44,61 +45,61 @@ my @table = (
     # chains
     ['good',    $require, undef, 200],
     ['good',    '', undef, 200],
-    ['good',    'SSLProxyVerify require', undef, 500, $chain],
+    ['good',    'SSLProxyVerify require', undef, $refused, $chain],
     ['good',    "SSLProxyVerify on\n$ca", undef, 200],
-    ['below',   $require, undef, 500, qr/AH02040|AH02276/],
+    ['below',   $require, undef, $refused, qr/AH02040|AH02276/],
     ['below',   "$require\nSSLProxyVerifyDepth 2", undef, 200],
-    ['below',   "$require\nSSLProxyVerifyDepth 0", undef, 500, $chain],
-    ['foreign', $require, undef, 500, qr/AH02276: Certificate Verification: Error \(20\)/],
-    ['foreign', "SSLProxyVerify optional\n$ca", undef, 500, $chain],
+    ['below',   "$require\nSSLProxyVerifyDepth 0", undef, $refused, $chain],
+    ['foreign', $require, undef, $refused, qr/AH02276: Certificate Verification: Error \(20\)/],
+    ['foreign', "SSLProxyVerify optional\n$ca", undef, $refused, $chain],
     ['foreign', "SSLProxyVerify optional_no_ca\n$ca", undef, 200],
     ['foreign', $ca, undef, 200],
-    ['self',    $require, undef, 500, qr/AH02276: Certificate Verification: Error \(18\)/],
+    ['self',    $require, undef, $refused, qr/AH02276: Certificate Verification: Error \(18\)/],
     ['self',    "SSLProxyVerify none", undef, 200],
-    ['client',  $require, undef, 500, $chain],
+    ['client',  $require, undef, $refused, $chain],
     # dates
-    ['expired', '', undef, 500, $late],
-    ['early',   '', undef, 500, $late],
+    ['expired', '', undef, $refused, $late],
+    ['early',   '', undef, $refused, $late],
     ['expired', 'SSLProxyCheckPeerExpire off', undef, 200],
     ['early',   'SSLProxyCheckPeerExpire off', undef, 200],
-    ['expired', "$require\nSSLProxyCheckPeerExpire off", undef, 500, qr/AH02276: Certificate Verification: Error \(10\)/],
+    ['expired', "$require\nSSLProxyCheckPeerExpire off", undef, $refused, qr/AH02276: Certificate Verification: Error \(10\)/],
     # lists
     ['revoked', $require, undef, 200],
-    ['revoked', "$require\nSSLProxyCARevocationFile $list\nSSLProxyCARevocationCheck leaf", undef, 500, qr/AH02276: Certificate Verification: Error \(23\)/],
+    ['revoked', "$require\nSSLProxyCARevocationFile $list\nSSLProxyCARevocationCheck leaf", undef, $refused, qr/AH02276: Certificate Verification: Error \(23\)/],
     ['good',    "$require\nSSLProxyCARevocationFile $list\nSSLProxyCARevocationCheck leaf", undef, 200],
-    ['good',    "$require\nSSLProxyCARevocationFile $old\nSSLProxyCARevocationCheck leaf", undef, 500, qr/AH02276: Certificate Verification: Error \(12\)/],
-    ['below',   "$require\nSSLProxyVerifyDepth 5\nSSLProxyCARevocationFile $list\nSSLProxyCARevocationCheck chain", undef, 500, qr/AH02276: Certificate Verification: Error \(3\)/],
+    ['good',    "$require\nSSLProxyCARevocationFile $old\nSSLProxyCARevocationCheck leaf", undef, $refused, qr/AH02276: Certificate Verification: Error \(12\)/],
+    ['below',   "$require\nSSLProxyVerifyDepth 5\nSSLProxyCARevocationFile $list\nSSLProxyCARevocationCheck chain", undef, $refused, qr/AH02276: Certificate Verification: Error \(3\)/],
     ['below',   "$require\nSSLProxyVerifyDepth 5\nSSLProxyCARevocationFile $list\nSSLProxyCARevocationCheck chain no_crl_for_cert_ok", undef, 200],
     # names
-    ['named',   $require, undef, 500, $any],
-    ['named',   '', undef, 500, $any],
+    ['named',   $require, undef, $refused, $any],
+    ['named',   '', undef, $refused, $any],
     ['named',   '', 'alt.test', 200],
     ['named',   '', 'ALT.test', 200],
     ['named',   '', 'cn.test', 200],
     ['named',   '', 'foo.local.test', 200],
-    ['named',   '', 'local.test', 500, $any],
-    ['named',   '', 'a.b.local.test', 500, $any],
-    ['named',   '', 'foo.wild.test', 500, $any],
+    ['named',   '', 'local.test', $refused, $any],
+    ['named',   '', 'a.b.local.test', $refused, $any],
+    ['named',   '', 'foo.wild.test', $refused, $any],
     ['named',   '', 'a.xn--bcher-kva.test', 200],
     ['named',   '', 'xn--a-kva.xn--bcher-kva.test', 200],
     ['second',  '', 'two.test', 200],
     # the two directives
-    ['named',   $cn_on, 'other.test', 500, $any],
+    ['named',   $cn_on, 'other.test', $refused, $any],
     ['named',   $cn_off, 'other.test', 200],
     ['named',   $name_off, 'other.test', 200],
     ['named',   "$name_off\n$cn_off", 'other.test', 200],
-    ['named',   "SSLProxyCheckPeerName on\n$cn_off", 'other.test', 500, $any],
-    ['named',   "$name_off\n$cn_on", 'alt.test', 500, $first],
+    ['named',   "SSLProxyCheckPeerName on\n$cn_off", 'other.test', $refused, $any],
+    ['named',   "$name_off\n$cn_on", 'alt.test', $refused, $first],
     ['named',   "$name_off\n$cn_on", 'cn.test', 200],
     ['second',  "$name_off\n$cn_on", 'one.test', 200],
-    ['second',  "$name_off\n$cn_on", 'two.test', 500, $first],
+    ['second',  "$name_off\n$cn_on", 'two.test', $refused, $first],
     ['wild',    "$name_off\n$cn_on", 'a.local.test', 200],
-    ['wild',    "$name_off\n$cn_on", 'a.b.local.test', 500, $first],
-    ['wild',    "$name_off\n$cn_on", 'local.test', 500, $first],
+    ['wild',    "$name_off\n$cn_on", 'a.b.local.test', $refused, $first],
+    ['wild',    "$name_off\n$cn_on", 'local.test', $refused, $first],
     # addresses
     ['address', $require, '127.0.0.1', $only_ours, $stock ? $any : undef],
     ['textual', $require, '127.0.0.1', 200],
-    ['good',    $require, '127.0.0.1', 500, $any],
+    ['good',    $require, '127.0.0.1', $refused, $any],
     ['good',    "$require\n$name_off", '127.0.0.1', 200],
 );
 my $number = 0;
@@ -129,7 +130,7 @@ for my $index (0 .. $#table) {
         like $said, $log, '... and the log says why';
         like $said, qr/AH01997: SSL handshake failed: sending 502/, '... in the usual way';
         like $said, qr/AH00898: Error during SSL Handshake with remote server/, '... as mod_proxy does';
-        like $httpd->access_log('front' . ($index + 1)), qr/^500 (?!-)\S.*$/m, '... and a note of the request' unless $stock;
+        like $httpd->access_log('front' . ($index + 1)), qr/^502 (?!-)\S.*$/m, '... and a note of the request' unless $stock;
     }
 }
 unlike $httpd->error_log, qr/panicked/, 'nothing panicked';

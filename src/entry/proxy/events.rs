@@ -133,6 +133,7 @@ fn show(state: &ConnState, outgoing: &Outgoing, ssl: &SslRef) -> CertificateVerd
     // What was shown before may not be what is asked for now.
     ssl.clear_identities();
     outgoing.shown.take();
+    outgoing.asked.set(true);
     let pairs = &outgoing.policy.pairs;
     if pairs.is_empty() {
         log!(

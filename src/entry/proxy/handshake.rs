@@ -53,7 +53,7 @@ pub fn drive(state: &ConnState, outgoing: &Outgoing, waiting: Waiting) -> Result
                 if !outgoing.refused.get() {
                     log!(state.conn(), Info, status => "AH02003: SSL Proxy connect failed");
                     report::library_errors(state.server().get(), Level::Info, errors);
-                    super::note::set(&failure(&ssl, errors));
+                    super::note::set(&failure(outgoing, &ssl, status, errors));
                 }
                 return give_up(state, outgoing);
             }
@@ -62,10 +62,13 @@ pub fn drive(state: &ConnState, outgoing: &Outgoing, waiting: Waiting) -> Result
 }
 
 /// A word about what went wrong, for the note of the request.
-fn failure(ssl: &SslRef, errors: &[LibraryError]) -> String {
-    match (ssl.verify_result(), errors.last()) {
+fn failure(outgoing: &Outgoing, ssl: &SslRef, status: Status, errors: &[LibraryError]) -> String {
+    // What was found in a chain that may be what it wants is not the reason.
+    let found = if outgoing.completed.get() { 0 } else { ssl.verify_result() };
+    match (found, errors.last()) {
         (0, Some(error)) => error.to_line(),
-        (0, None) => "the connection was closed, or nothing came in time".to_owned(),
+        (0, None) if status.is_timeup() => "nothing came in time".to_owned(),
+        (0, None) => "the connection was closed".to_owned(),
         (number, _) => x509::verify_error(number),
     }
 }

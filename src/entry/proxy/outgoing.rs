@@ -47,8 +47,12 @@ pub struct Outgoing {
     pub refused: Cell<bool>,
     /// When the first certificate of the chain ends, in seconds since 1970.
     pub chain_ends: Cell<i64>,
+    /// The backend has asked for a certificate.
+    pub asked: Cell<bool>,
     /// The certificate that was shown to the backend.
     pub shown: RefCell<Option<X509>>,
+    /// The backend has sent data.
+    pub answered: Cell<bool>,
     /// Sessions that came before the backend was admitted.
     waiting: RefCell<Vec<Session>>,
     /// The backend was admitted.
@@ -71,7 +75,9 @@ impl Outgoing {
             completed: Cell::new(false),
             refused: Cell::new(false),
             chain_ends: Cell::new(i64::MAX),
+            asked: Cell::new(false),
             shown: RefCell::new(None),
+            answered: Cell::new(false),
             waiting: RefCell::new(Vec::new()),
             admitted: Cell::new(false),
             wanted: RefCell::new(Wanted::Same),
