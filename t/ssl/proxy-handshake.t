@@ -113,7 +113,7 @@ for my $index (0 .. $#table) {
 {
     my $before = length $httpd->error_log;
     my $status = Curl::status(url($h2, '/1'));
-    my $expected = $stock || TestHttpd::mpm() eq 'prefork' ? 503 : 502;
+    my $expected = $stock ? 503 : 502;
     is $status, $expected, "a backend without ALPN for HTTP/2: $expected";
     like substr($httpd->error_log, $before), qr/AH10273: SSL Proxy: Peer did not select any of our ALPN protocols \[h2\]\./, '... and the log says why';
     Curl::get(url($h2, '/2'));

@@ -107,7 +107,6 @@ for my $kind (@kinds) {
     for my $place ($kind eq 'stall' ? @few : @places) {
         my ($path, @options) = @$place;
         my $h2 = $path =~ /h2/;
-        next if $h2 && TestHttpd::mpm() eq 'prefork';    # mod_http2 does not serve there
         # The C module leaves it to mod_proxy's handlers.
         my $expected = $stock ? ($h2 ? 503 : $kind eq 'late' ? 502 : 500) : 502;
         $requests++;
