@@ -56,6 +56,7 @@ fn read_all(
     part: &mut Brigade<'_>,
 ) -> Result<(), i32> {
     let (mut total, mut empty) = (0_u64, 0);
+    let mut pieces = Pieces::default();
     loop {
         let status = request.read_body(part, PIECE);
         let status = if status.is_success() && part.is_empty() {
@@ -76,6 +77,7 @@ fn read_all(
         while let Some(mut front) = part.front() {
             match front.kind() {
                 Kind::EndOfStream => {
+                    pieces.end(|block| body.push(Bucket::from_block(block, request.conn().bucket_alloc())));
                     body.push(Bucket::eos(request.conn().bucket_alloc()));
                     part.clear();
                     return Ok(());
@@ -99,10 +101,36 @@ fn read_all(
                 log!(request, Error, "AH02018: request body exceeds maximum size ({limit}) for SSL buffer");
                 return Err(answer::TOO_LARGE);
             }
-            let mut block = Block::new(bytes.len());
-            block.append(bytes);
-            body.push(Bucket::from_block(block, request.conn().bucket_alloc()));
+            pieces.add(bytes, |block| body.push(Bucket::from_block(block, request.conn().bucket_alloc())));
             front.delete();
+        }
+    }
+}
+
+/// Puts pieces together: a body that comes in chunks of one byte must not take a block for each of them.
+#[derive(Default)]
+struct Pieces {
+    open: Option<Block>,
+}
+
+impl Pieces {
+    /// Takes a piece; blocks that are full go to `push`.
+    fn add(&mut self, mut bytes: &[u8], mut push: impl FnMut(Block)) {
+        while !bytes.is_empty() {
+            let mut block = self.open.take().unwrap_or_else(|| Block::new(bytes.len()));
+            bytes = &bytes[block.append(bytes)..];
+            if block.room() == 0 {
+                push(block);
+            } else {
+                self.open = Some(block);
+            }
+        }
+    }
+
+    /// The rest.
+    fn end(self, push: impl FnOnce(Block)) {
+        if let Some(block) = self.open {
+            push(block.shrunk());
         }
     }
 }
@@ -169,6 +197,24 @@ mod tests {
 
     fn ask(mode: sys::ap_input_mode_t, bytes: i64) -> ReadRequest {
         ReadRequest::from_raw(mode, sys::APR_BLOCK_READ, bytes)
+    }
+
+    #[test]
+    fn small_pieces_share_a_block() {
+        for sizes in [&[][..], &[0], &[1; 20_000], &[5_000; 7], &[1, 100_000, 1], &[131_072]] {
+            let sent: Vec<u8> = (0..sizes.iter().sum::<usize>()).map(|place| (place % 251) as u8).collect();
+            let (mut pieces, mut blocks, mut rest) = (Pieces::default(), Vec::new(), sent.as_slice());
+            for size in sizes {
+                let (piece, others) = rest.split_at(*size);
+                pieces.add(piece, |block| blocks.push(block));
+                rest = others;
+            }
+            pieces.end(|block| blocks.push(block));
+            let held: Vec<u8> = blocks.iter().flat_map(Block::as_slice).copied().collect();
+            assert!(held == sent, "{sizes:?}");
+            let most = sent.len() / 4_000 + 1;
+            assert!(blocks.len() <= most, "{} blocks for {} bytes", blocks.len(), sent.len());
+        }
     }
 
     #[test]

@@ -81,6 +81,21 @@ subtest 'trailers' => sub {
     is $client->get('/1k.bin')->{status}, 200, 'the next request is not taken for one';
 };
 
+# The most memory that a process of the server has had, in MiB.
+sub peak {
+    my @statuses = map { TestHttpd::slurp("/proc/$_/status") } split ' ', TestHttpd::slurp("/proc/$httpd->{pid}/task/$httpd->{pid}/children");
+    my ($most) = sort { $b <=> $a } map { /^VmHWM:\s+(\d+) kB/m ? int $1 / 1024 : () } @statuses;
+    return $most;
+}
+
+subtest 'chunks of one byte' => sub {
+    plan skip_all => 'the system does not tell how much memory a process has had' unless peak();
+    my $body   = TestHttpd::pattern(131_072);
+    my $client = client();
+    is post($client, '/strong/sha256', chunked($body, 1), 'Transfer-Encoding' => 'chunked')->{body}, digest($body);
+    cmp_ok peak(), '<', 150, 'do not take a multiple of their memory';
+};
+
 subtest 'too large' => sub {
     for my $case (['/small/sha256', 1_000, 200], ['/small/sha256', 1_001, 413], ['/strong/sha256', 131_073, 413], ['/none/sha256', 1, 413], ['/none/sha256', 0, 200]) {
         my ($path, $size, $status) = @$case;
