@@ -50,6 +50,7 @@ static inline void shim_bucket_delete(apr_bucket *e) { apr_bucket_delete(e); }
 static inline void shim_bucket_destroy(apr_bucket *e) { apr_bucket_destroy(e); }
 static inline apr_status_t shim_bucket_split(apr_bucket *e, apr_size_t at) { return apr_bucket_split(e, at); }
 static inline apr_status_t shim_bucket_copy(apr_bucket *e, apr_bucket **out) { return apr_bucket_copy(e, out); }
+static inline apr_status_t shim_bucket_setaside(apr_bucket *e, apr_pool_t *p) { return apr_bucket_setaside(e, p); }
 static inline apr_status_t shim_bucket_read(apr_bucket *e, const char **data, apr_size_t *len, apr_read_type_e block)
 { return apr_bucket_read(e, data, len, block); }
 

@@ -3,6 +3,7 @@
 //! and carries out what they say.
 
 pub mod access;
+pub mod backlog;
 mod body;
 pub mod cache;
 pub mod challenge;

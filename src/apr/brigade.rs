@@ -223,8 +223,8 @@ impl<'b> Brigade<'b> {
         Some(Bucket(front))
     }
 
-    /// The kinds of all buckets, in order.
-    pub fn kinds(&self) -> impl Iterator<Item = Kind> {
+    /// All buckets, in order; none of them is removed meanwhile.
+    fn buckets(&self) -> impl Iterator<Item = *mut sys::apr_bucket> {
         // SAFETY: the brigade is alive.
         let end = unsafe { sys::shim_brigade_sentinel(self.as_ptr()) };
         // SAFETY: the brigade is alive; the first element may be the sentinel.
@@ -233,10 +233,37 @@ impl<'b> Brigade<'b> {
             if at == end {
                 return None;
             }
-            let kind = kind_of(at);
+            let bucket = at;
             // SAFETY: `at` is a bucket of this brigade, which is borrowed meanwhile.
             at = unsafe { sys::shim_bucket_next(at) };
-            Some(kind)
+            Some(bucket)
+        })
+    }
+
+    /// The kinds of all buckets, in order.
+    pub fn kinds(&self) -> impl Iterator<Item = Kind> {
+        self.buckets().map(|bucket| kind_of(bucket))
+    }
+
+    /// The kinds and lengths of all buckets, in order; `None`: it is not known.
+    pub fn pieces(&self) -> impl Iterator<Item = (Kind, Option<usize>)> {
+        self.buckets().map(|bucket| {
+            // SAFETY: a bucket of this brigade, which is borrowed meanwhile.
+            let len = unsafe { (*bucket).length };
+            (kind_of(bucket), (len != usize::MAX).then_some(len))
+        })
+    }
+
+    /// Makes sure that all buckets last as long as `pool`: what they stand for
+    /// is copied or given to that pool, unless it lasts anyhow
+    /// (`apr_bucket_setaside`).
+    ///
+    /// # Errors
+    /// What a bucket's type gives; those in front of it last.
+    pub fn set_aside(&mut self, pool: Pool<'_>) -> Result<(), Status> {
+        self.buckets().try_for_each(|bucket| {
+            // SAFETY: a bucket of this brigade, which stays where it is; the pool is alive.
+            Status(unsafe { sys::shim_bucket_setaside(bucket, pool.as_ptr()) }).ok()
         })
     }
 

@@ -44,6 +44,16 @@ impl<'p> Pool<'p> {
         unsafe { &*value }
     }
 
+    /// Drops `value` when the pool is cleared or destroyed, before its
+    /// sub-pools are (`apr_pool_pre_cleanup_register`).
+    pub fn drop_first<T: 'static>(self, value: T) {
+        let value: *mut T = Box::into_raw(Box::new(value));
+        // SAFETY: the pool is alive (type invariant), and `drop_kept::<T>` matches the type of `value`.
+        unsafe {
+            sys::apr_pool_pre_cleanup_register(self.as_ptr(), value.cast(), Some(drop_kept::<T>));
+        }
+    }
+
     /// [`Pool::keep`] under a name, by which [`Pool::kept_as`] finds it.
     pub fn keep_as<T: 'static>(self, name: &'static CStr, value: T) {
         let kept = std::ptr::from_ref(self.keep(value)).cast_mut();
@@ -111,22 +121,49 @@ pub fn root_scratch<R>(body: impl FnOnce(Pool<'_>) -> R) -> Option<R> {
 }
 
 fn with_new<R>(parent: *mut sys::apr_pool_t, body: impl FnOnce(Pool<'_>) -> R) -> Option<R> {
-    struct Destroy(*mut sys::apr_pool_t);
-    impl Drop for Destroy {
-        fn drop(&mut self) {
-            // SAFETY: made by apr_pool_create just before, destroyed only here.
-            unsafe { sys::shim_pool_destroy(self.0) }
-        }
-    }
-    // SAFETY: the parent is alive and this thread's, or NULL for a root pool.
-    let raw = NonNull::new(unsafe { sys::shim_pool_create(parent) })?;
-    let end = Destroy(raw.as_ptr());
-    // SAFETY: `end` destroys the pool only after `body` has returned.
-    let pool = unsafe { Pool::from_raw(end.0) }?;
-    Some(body(pool))
+    // SAFETY: the parent is alive and this thread's during the call, or NULL.
+    let own = unsafe { OwnPool::below(parent) }?;
+    Some(body(own.get()))
 }
 
-/// The cleanup behind [`Pool::keep`].
+/// A pool that is destroyed when this is dropped.
+pub struct OwnPool(NonNull<sys::apr_pool_t>);
+
+impl OwnPool {
+    /// A sub-pool of `parent`.
+    ///
+    /// # Safety
+    /// It is dropped before its parent is cleared or destroyed, and used and
+    /// dropped only by the thread that owns the parent then.
+    #[must_use]
+    pub unsafe fn of(parent: Pool<'_>) -> Option<Self> {
+        // SAFETY: promised by the caller.
+        unsafe { Self::below(parent.as_ptr()) }
+    }
+
+    /// # Safety
+    /// As for [`OwnPool::of`]; NULL makes a pool without a parent.
+    unsafe fn below(parent: *mut sys::apr_pool_t) -> Option<Self> {
+        // SAFETY: the parent is alive and this thread's, or NULL for a root pool.
+        NonNull::new(unsafe { sys::shim_pool_create(parent) }).map(Self)
+    }
+
+    /// The pool.
+    #[must_use]
+    pub fn get(&self) -> Pool<'_> {
+        // It lives as long as this, and so as long as the borrow.
+        Pool { raw: self.0, life: PhantomData }
+    }
+}
+
+impl Drop for OwnPool {
+    fn drop(&mut self) {
+        // SAFETY: made by apr_pool_create, still there (see `of`), destroyed only here.
+        unsafe { sys::shim_pool_destroy(self.0.as_ptr()) }
+    }
+}
+
+/// The cleanup behind [`Pool::keep`] and [`Pool::drop_first`].
 unsafe extern "C" fn drop_kept<T>(value: *mut c_void) -> sys::apr_status_t {
     crate::guard::catch("pool cleanup", 0, || {
         // SAFETY: `keep` registered this function for exactly this box, and APR runs a cleanup once.
@@ -213,6 +250,28 @@ mod tests {
             assert!(!dropped.get());
         });
         assert!(dropped.get());
+    }
+
+    #[test]
+    fn sub_pools_can_be_dropped_before_their_parent_goes() {
+        struct Order(Rc<Cell<Vec<u8>>>, u8, Option<OwnPool>);
+        impl Drop for Order {
+            fn drop(&mut self) {
+                let mut order = self.0.take();
+                order.push(self.1);
+                self.0.set(order);
+                self.2.take();
+            }
+        }
+        let order = Rc::new(Cell::new(Vec::new()));
+        test_pool(|pool, _| {
+            // SAFETY: dropped by the first thing that the parent does at its end.
+            let own = unsafe { OwnPool::of(pool) }.unwrap();
+            own.get().keep(Order(Rc::clone(&order), 2, None));
+            pool.keep(Order(Rc::clone(&order), 3, None));
+            pool.drop_first(Order(Rc::clone(&order), 1, Some(own)));
+        });
+        assert_eq!(order.take(), [1, 2, 3]);
     }
 
     #[test]

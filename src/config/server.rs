@@ -60,6 +60,7 @@ pub struct ServerConfig {
     pub strict_sni_vhost_check: Option<bool>,
     pub client_hello_vars: Option<bool>,
     pub handshake: HandshakeConfig,
+    pub async_output: Option<bool>,
     pub openssl_conf_cmds: Vec<ConfCmd>,
     pub srp_verifier_file: Option<PathBuf>,
     pub srp_unknown_user_seed: Option<String>,
@@ -120,6 +121,7 @@ impl ServerConfig {
             },
             client_hello_vars: own.client_hello_vars.or(base.client_hello_vars),
             handshake: HandshakeConfig::merge(base.handshake, own.handshake),
+            async_output: own.async_output.or(base.async_output),
             strict_sni_vhost_check: own.strict_sni_vhost_check.or(base.strict_sni_vhost_check),
             openssl_conf_cmds: base.openssl_conf_cmds.iter().chain(&own.openssl_conf_cmds).cloned().collect(),
             srp_verifier_file: own.srp_verifier_file.as_ref().or(base.srp_verifier_file.as_ref()).cloned(),
@@ -160,6 +162,7 @@ impl ServerConfig {
         key.client_hello_vars = None;
         key.stapling = StaplingConfig::default();
         key.handshake = HandshakeConfig::default();
+        key.async_output = None;
         if !self.has_certificate_commands() {
             key.certificate_files.clear();
             key.certificate_key_files.clear();
@@ -252,6 +255,7 @@ mod tests {
             (
                 ServerConfig {
                     handshake: HandshakeConfig { timeout: Some(1), without_thread: Some(false) },
+                    async_output: Some(false),
                     ..ServerConfig::default()
                 },
                 ServerConfig::default(),

@@ -4,6 +4,7 @@
 //! requests of an HTTP/2 connection run in other threads meanwhile: they see
 //! [`Shared`] alone.
 
+use super::backlog::Backlog;
 use super::client::Verification;
 use super::module;
 use super::parking::Parked;
@@ -68,6 +69,8 @@ pub struct ConnState {
     pub plain_http: Cell<Option<MadeUpRequest>>,
     /// Whether and where the connection waits without a thread.
     pub parked: Parked,
+    /// What waits to be sent without a thread.
+    pub backlog: Rc<Backlog>,
     /// What directories have changed.
     pub again: Again,
     /// What requests may see, in any thread.
@@ -175,6 +178,7 @@ impl ConnState {
             held: Cell::new(false),
             plain_http: Cell::new(None),
             parked: Parked::default(),
+            backlog: Rc::default(),
             again: Again::default(),
             shared: Shared::new(conn.base_server()),
         }

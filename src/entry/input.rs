@@ -43,6 +43,12 @@ pub fn read(state: &ConnState, into: &mut Brigade<'_>, request: ReadRequest) -> 
         Mode::Other => Status::ENOTIMPL,
         // mod_proxy asks whether the connection is still good for a request.
         Mode::Speculative if !request.block && is_retired(state) => Status::EOF,
+        // Whether there is another request while the response to the last one waits to be sent: with one
+        // the MPM gives us the connection again. Nobody reads it before that.
+        Mode::Speculative if !request.block && state.backlog.has_response() => {
+            into.push(Bucket::immortal(b".", conn.bucket_alloc()));
+            Status::SUCCESS
+        }
         Mode::Bytes | Mode::Line | Mode::Speculative => {
             let Some(mut plaintext) = state.plaintext.take() else {
                 // A filter below called the chain it is part of.

@@ -1,5 +1,6 @@
 //! The output filter: plaintext in, records out.
 
+use super::backlog;
 use super::connection::ConnState;
 use super::filters::COALESCING;
 use super::handshake;
@@ -13,13 +14,19 @@ use crate::apr::brigade::{FileSpan, Front};
 use crate::apr::{Block, Brigade, Kind, Status};
 use crate::httpd::log::log;
 use crate::httpd::{Filter, Level};
-use crate::io::output::{self, BATCH, FILE_PIECE, PASSED_ON, RECORD, Take};
+use crate::io::output::{self, BATCH, FILE_PIECE, HOLD, Load, MARGIN, PASSED_ON, RECORD, SENT_AT_ONCE, Take};
 use crate::ossl::ssl::{Ssl, Stopped};
 
 /// Writes for the filter (or HTTP layer) above.
 pub fn write(state: &ConnState, filter: Filter<'_>, brigade: &mut Brigade<'_>) -> Status {
     let conn = state.conn();
     if conn.is_aborted() {
+        state.backlog.abandon(conn);
+        brigade.clear();
+        return Status::ECONNABORTED;
+    }
+    if state.backlog.has_response() && brigade.kinds().any(|kind| kind == Kind::EndOfConnection) {
+        backlog::give_up(state);
         brigade.clear();
         return Status::ECONNABORTED;
     }
@@ -41,21 +48,54 @@ pub fn write(state: &ConnState, filter: Filter<'_>, brigade: &mut Brigade<'_>) -
         // The backend may have begun another handshake.
         state.wire.wait(Waiting::Block);
     }
-    let more = pace::comes_more(Side::of(state)) && conn.has_output_filter(COALESCING);
-    let mut writer = Writer::new(state, &ssl, brigade.known_len(), more);
-    let outcome = writer.take_all(brigade).and_then(|()| writer.finish());
-    if let Err(status) = outcome {
-        brigade.clear();
-        proxy::late::ended(state, status, &[]);
-        return status;
-    }
-    if writer.request_ended && !conn.is_aborted() && !conn.is_closing() && !state.has_input(&ssl) {
+    match backlog::work_off(state, &ssl, brigade) {
+        Err(status) => {
+            brigade.clear();
+            proxy::late::ended(state, status, &[]);
+            status
+        }
         // The response is complete. It leaves now rather than after the MPM
         // has looked for another request, so that the next request of a quick
         // client is here when it looks.
-        return conn.push_output();
+        Ok(Progress::RequestEnded) if !conn.is_aborted() && !conn.is_closing() && !state.has_input(&ssl) => {
+            conn.push_output()
+        }
+        Ok(_) => Status::SUCCESS,
     }
-    Status::SUCCESS
+}
+
+/// How far the output filter came with a brigade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// To its end.
+    Done,
+    /// To its end, which is that of a request.
+    RequestEnded,
+    /// The socket takes no more, and the rest may be kept: it is still there.
+    Full,
+}
+
+/// Encrypts and sends what is in `brigade`. Stops when the socket takes no
+/// more, if it `may_stop` and nothing in the rest presses.
+///
+/// # Errors
+/// Nothing more can be sent.
+pub fn advance(
+    state: &ConnState,
+    ssl: &Ssl,
+    brigade: &mut Brigade<'_>,
+    may_stop: bool,
+) -> Result<Progress, Status> {
+    let more = pace::comes_more(Side::of(state)) && state.conn().has_output_filter(COALESCING);
+    let mut writer = Writer::new(state, ssl, brigade.known_len(), more);
+    if may_stop {
+        writer.stop_when_full()?;
+    }
+    if !writer.take_all(brigade)? {
+        return Ok(Progress::Full);
+    }
+    writer.finish()?;
+    Ok(if writer.request_ended { Progress::RequestEnded } else { Progress::Done })
 }
 
 /// After the TLS part: the answer to plain HTTP leaves as it is. Otherwise the
@@ -111,17 +151,72 @@ struct Writer<'s> {
     /// A bucket asked for progress.
     metadata: bool,
     request_ended: bool,
+    /// The most bytes that are passed on at once.
+    limit: usize,
+    /// Less room than this is not used.
+    margin: usize,
+    /// The thread need not wait for the socket: it stops when that is full.
+    stops: bool,
+    /// The socket takes no more.
+    socket_is_full: bool,
 }
 
 impl<'s> Writer<'s> {
     fn new(state: &'s ConnState, ssl: &'s Ssl, expected: usize, more: bool) -> Self {
         let staged = state.staged.take();
         let expected = if more { expected.max(PASSED_ON) } else { expected };
-        Self { state, ssl, expected, more, staged, metadata: false, request_ended: false }
+        Self {
+            state,
+            ssl,
+            expected,
+            more,
+            staged,
+            metadata: false,
+            request_ended: false,
+            limit: BATCH,
+            margin: RECORD,
+            stops: false,
+            socket_is_full: false,
+        }
     }
 
-    fn take_all(&mut self, brigade: &mut Brigade<'_>) -> Result<(), Status> {
-        while let Some(front) = brigade.front() {
+    /// From now on no more is passed on than core takes without waiting, if
+    /// what the socket does not take may be kept.
+    fn stop_when_full(&mut self) -> Result<(), Status> {
+        let (conn, wire) = (self.state.conn(), &self.state.wire);
+        // Whatever is less than this can be passed on in any case.
+        if self.expected <= RECORD && !conn.has_buffered_output() || !backlog::is_possible(self.state) {
+            return Ok(());
+        }
+        let Some(limit) = output::fits(conn.base_server().flush_threshold()) else { return Ok(()) };
+        if wire.in_core() + HOLD > limit {
+            conn.push_output().ok()?;
+        }
+        self.stops = true;
+        self.socket_is_full = wire.in_core() + HOLD > limit;
+        self.limit = if self.socket_is_full { limit } else { limit - wire.in_core() };
+        self.margin = MARGIN;
+        if self.room() < self.margin && !self.socket_is_full { self.encrypt_staged() } else { Ok(()) }
+    }
+
+    /// Whether the rest, what is staged and what is in `brigade`, may wait for
+    /// the socket.
+    fn may_wait(&self, brigade: &Brigade<'_>) -> bool {
+        let staged = std::iter::once(Load::Memory(self.staged_len()));
+        output::may_be_held(staged.chain(brigade.pieces().map(backlog::load)))
+    }
+
+    /// `false`: the socket takes no more, and the rest may be kept.
+    fn take_all(&mut self, brigade: &mut Brigade<'_>) -> Result<bool, Status> {
+        loop {
+            if brigade.is_empty() {
+                return Ok(true);
+            }
+            if std::mem::take(&mut self.socket_is_full) && self.may_wait(brigade) {
+                self.state.staged.set(self.staged.take());
+                return Ok(false);
+            }
+            let Some(front) = brigade.front() else { return Ok(true) };
             match front.kind() {
                 Kind::Data => self.take_data(front)?,
                 Kind::File => self.take_file(front)?,
@@ -142,7 +237,6 @@ impl<'s> Writer<'s> {
                 }
             }
         }
-        Ok(())
     }
 
     fn forward(&mut self, brigade: &mut Brigade<'_>) {
@@ -183,7 +277,17 @@ impl<'s> Writer<'s> {
             return Err(status);
         }
         // A write that went well on a connection given up meanwhile did not.
-        if conn.is_aborted() { Err(Status::ECONNRESET) } else { Ok(()) }
+        if conn.is_aborted() {
+            return Err(Status::ECONNRESET);
+        }
+        // Less than that core has not tried to send.
+        self.socket_is_full = self.stops && self.state.wire.in_core() >= SENT_AT_ONCE;
+        Ok(())
+    }
+
+    /// Plaintext that is passed on with what was collected.
+    fn room(&self) -> usize {
+        self.limit.saturating_sub(self.state.wire.collected() + self.staged_len())
     }
 
     fn staged_len(&self) -> usize {
@@ -210,11 +314,12 @@ impl<'s> Writer<'s> {
             front.delete();
             return Ok(());
         }
+        let bytes = if self.stops { &bytes[..bytes.len().min(self.room())] } else { bytes };
         match output::take(self.staged_len(), bytes.len(), self.more) {
             Take::Stage(count) => {
                 self.stage(&bytes[..count]);
                 front.consume(count);
-                if self.staged_len() >= RECORD {
+                if self.staged_len() >= RECORD || self.room() < self.margin {
                     self.encrypt_staged()?;
                 }
             }
@@ -250,9 +355,12 @@ impl<'s> Writer<'s> {
             return Ok(());
         }
         let piece = span.len.min(FILE_PIECE - self.staged_len().min(FILE_PIECE - 1));
+        let piece = if self.stops { piece.min(self.room()) } else { piece };
         let read = self.read_file(&span, piece).inspect_err(|status| self.source_failed(*status))?;
         front.consume(read);
-        if self.staged_len() >= RECORD {
+        if self.stops && self.room() < self.margin {
+            self.encrypt_staged()?;
+        } else if self.staged_len() >= RECORD {
             self.encrypt_full()?;
         }
         Ok(())
@@ -263,7 +371,7 @@ impl<'s> Writer<'s> {
         let staged = match self.staged.take() {
             Some(block) if block.room() >= piece => block,
             smaller => {
-                let size = if needed > RECORD { LARGE } else { needed };
+                let size = if needed > RECORD && !self.stops { LARGE } else { needed };
                 let mut block = Block::new(size);
                 if let Some(smaller) = smaller {
                     block.append(smaller.as_slice());
@@ -300,7 +408,7 @@ impl<'s> Writer<'s> {
 
     /// Encrypts.
     fn seal(&mut self, bytes: &[u8]) -> Result<(), Status> {
-        let total = self.expected.max(bytes.len()).min(BATCH);
+        let total = self.expected.max(bytes.len()).min(self.limit);
         self.expected = self.expected.saturating_sub(bytes.len());
         self.state.wire.expect(output::sealed_size(bytes.len()), output::sealed_size(total));
         let mut rest = bytes;
@@ -315,7 +423,7 @@ impl<'s> Writer<'s> {
 
     /// Whether another record might be too much for one pass.
     fn is_full(&self) -> bool {
-        self.state.wire.collected() + RECORD > BATCH
+        self.state.wire.collected() + self.margin > self.limit
     }
 
     fn pass_when_full(&mut self) -> Result<(), Status> {

@@ -9,6 +9,7 @@
 //! thread that sleeps until the time of the first is up. It cuts the socket, so
 //! that the MPM gives the connection to the hook, which sees that.
 
+use super::backlog;
 use super::connection::ConnState;
 use super::handshake;
 use super::input;
@@ -83,7 +84,7 @@ impl Errand {
 pub enum Turn {
     /// The hooks that follow have it.
     GoOn,
-    /// The MPM has it, until its socket is ready.
+    /// The MPM has it, until its socket is ready, or until the next request.
     Wait,
     /// It is to be closed.
     Close,
@@ -143,8 +144,17 @@ pub fn prepare_child() {
     CLIENT_SPEAKS_FIRST.store(mpm::processed_only_by(WAIT_FOR_CLIENT), Ordering::Relaxed);
 }
 
+/// Whether the MPM can wait without a thread.
+#[must_use]
+pub fn mpm_waits() -> bool {
+    POSSIBLE.load(Ordering::Relaxed)
+}
+
 /// Takes the connection as far as it comes: in the process_connection hook.
 pub fn take_turn(state: &ConnState) -> Turn {
+    if let Some(turn) = backlog::resume(state) {
+        return turn;
+    }
     let is_late = state.parked.leave();
     match state.parked.errand.replace(Errand::None) {
         Errand::Handshake => shake_hands(state, is_late),
@@ -206,7 +216,7 @@ fn is_unfinished(state: &ConnState) -> bool {
 
 /// Whether the handshake can wait without a thread.
 fn is_possible(state: &ConnState) -> bool {
-    POSSIBLE.load(Ordering::Relaxed)
+    mpm_waits()
         && state.first.handshake.spares_threads()
         && state.parked.fruitless.get() < FRUITLESS
         && is_watched()

@@ -276,6 +276,7 @@ fn prepare(
         strict_sni,
         client_hello_vars,
         handshake: declared.handshake,
+        async_output: declared.async_output.unwrap_or(true),
         sni_policy: common.sni_policy,
         legacy: common.legacy,
         max_handshakes: common.max_handshakes,

@@ -33,6 +33,8 @@ pub struct Vhost {
     pub client_hello_vars: bool,
     /// How long handshakes on its address may last.
     pub handshake: HandshakeConfig,
+    /// `SSLAsyncOutput`.
+    pub async_output: bool,
     /// `SSLVHostSNIPolicy`, the same for all.
     pub sni_policy: SniPolicy,
     /// `SSLMaxHandshakes`, the same for all; 0 for no limit.

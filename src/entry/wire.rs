@@ -9,7 +9,6 @@
 //! next filters can reach this module again. So nothing here is borrowed
 //! across such a call: brigades are taken out of their place and put back.
 
-use super::filters;
 use crate::apr::brigade::Bucket;
 use crate::apr::{Block, Brigade, Kind, Status};
 use crate::httpd::conn::ConnSlot;
@@ -20,10 +19,11 @@ use crate::io::output::{RECORD, RECORD_OVERHEAD};
 use crate::io::{client_hello, dump};
 use crate::ossl::bio::{Io, Transport};
 use std::cell::Cell;
-use std::ffi::CStr;
 use std::mem::MaybeUninit;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
+
+mod below;
 
 /// What the next filter is asked for when records are large: several records
 /// at once. For small ones it is asked for just what OpenSSL wants, since core
@@ -31,16 +31,6 @@ use std::time::{Duration, Instant};
 const READ_AHEAD: usize = 64 * 1024;
 /// A record of this size makes reading ahead worth while.
 const LARGE_RECORD: usize = 4 * 1024;
-
-/// The filters that may stand below ours while a handshake waits without a
-/// thread: those of core, mod_logio, mod_remoteip and mod_reqtimeout, and our
-/// own. Of others nobody knows whether they read without waiting.
-const INPUT_BELOW: &[&CStr] =
-    &[c"core_in", c"log_input_output", c"remoteip_input", LIMITER, filters::TIME_IN_CHAIN];
-/// As above, for output.
-const OUTPUT_BELOW: &[&CStr] = &[c"core", c"log_input_output"];
-/// mod_reqtimeout's, which lowers the timeout of the socket during a read.
-const LIMITER: &CStr = c"reqtimeout";
 
 /// How reads behave for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +54,8 @@ pub struct Wire {
     block: Cell<Option<Block>>,
     /// Bytes in `ready`.
     ready_len: Cell<usize>,
+    /// Bytes passed on since core held nothing.
+    passed: Cell<usize>,
     /// A good size for the next block, set by whoever knows how much comes.
     expected: Cell<usize>,
     waiting: Cell<Waiting>,
@@ -112,6 +104,7 @@ impl Wire {
             ready: Cell::new(Some(ready)),
             block: Cell::new(None),
             ready_len: Cell::new(0),
+            passed: Cell::new(0),
             expected: Cell::new(0),
             waiting: Cell::new(Waiting::Block),
             urgent: Cell::new(true),
@@ -225,56 +218,6 @@ impl Wire {
         count
     }
 
-    /// Whether all filters between here and the network are among those known
-    /// to keep nothing back and to read without waiting.
-    pub fn is_plain_below(&self) -> bool {
-        let known =
-            |filter: Filter<'_>, names: &[&CStr]| filter.below().all(|filter| names.contains(&filter.name()));
-        known(self.input.get(), INPUT_BELOW) && known(self.output.get(), OUTPUT_BELOW)
-    }
-
-    /// Whether mod_reqtimeout is in force.
-    pub fn is_limited(&self) -> bool {
-        self.input.get().below().any(|filter| filter.name() == LIMITER)
-    }
-
-    /// How long a read that waits would wait now: what mod_reqtimeout has left
-    /// for the handshake, or the timeout of the socket. `None` for ever.
-    pub fn wait_time(&self) -> Option<Duration> {
-        let conn = self.conn.get();
-        let Some(limiter) = self.input.get().below().find(|filter| filter.name() == LIMITER) else {
-            return conn.wait_time();
-        };
-        if !limiter.below().any(|filter| filter.name() == filters::TIME_IN_CHAIN) {
-            filters::add_time(conn);
-        }
-        let Some(mut arrived) = self.arrived.take() else { return conn.wait_time() };
-        self.wait_time.set(conn.wait_time());
-        self.asking.set(true);
-        let status = limiter.read_from(&mut arrived, ReadRequest::bytes(1, true));
-        self.asking.set(false);
-        self.arrived.set(Some(arrived));
-        let left = self.wait_time.take();
-        if status.is_timeup() { Some(Duration::ZERO) } else { left }
-    }
-
-    /// Nobody will ask for [`wait_time`](Self::wait_time) again.
-    pub fn ask_no_more(&self) {
-        let asked = self.input.get().below().find(|filter| filter.name() == filters::TIME_IN_CHAIN);
-        if let Some(filter) = asked {
-            filter.remove_input();
-        }
-    }
-
-    /// In the lowest filter: whether it is asked how long a read would wait
-    /// there, and is not to read.
-    pub fn note_wait_time(&self) -> bool {
-        if self.asking.get() {
-            self.wait_time.set(self.conn.get().wait_time());
-        }
-        self.asking.get()
-    }
-
     /// Whether something waits to be sent.
     pub fn has_pending(&self) -> bool {
         self.ready_len.get() > 0
@@ -332,12 +275,18 @@ impl Wire {
             self.ready.set(Some(ready));
             return Status::SUCCESS;
         }
-        self.ready_len.set(0);
+        self.passed.set(self.in_core() + self.ready_len.replace(0));
         // What had time has left; from now on the peer may wait for replies.
         self.urgent.set(true);
         let status = self.output.get().pass_next(&mut ready);
         self.ready.set(Some(ready));
         status
+    }
+
+    /// Bytes of ciphertext that core holds at most, because the socket has not
+    /// taken them yet.
+    pub fn in_core(&self) -> usize {
+        if self.conn.get().has_buffered_output() { self.passed.get() } else { 0 }
     }
 
     /// Sends everything collected: waiting until the network has it, or as

@@ -1,5 +1,6 @@
 //! `conn_rec`: one connection.
 
+use super::filter::Filter;
 use super::module::Module;
 use super::server::Server;
 use crate::apr::pool::text_from;
@@ -17,6 +18,15 @@ pub enum Sense {
     Read,
     /// The peer takes what is buffered.
     Write,
+}
+
+/// Whether a connection goes on after its request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeepAlive(sys::ap_conn_keepalive_e);
+
+impl KeepAlive {
+    /// It does.
+    pub const GOES_ON: Self = Self(sys::AP_CONN_KEEPALIVE);
 }
 
 /// A connection that lives at least as long as `'c`.
@@ -77,7 +87,16 @@ impl<'c> Conn<'c> {
     /// # Safety
     /// The brigade is dropped, at the latest, when the connection's pool is.
     pub unsafe fn kept_brigade(self) -> Option<Brigade<'static>> {
-        let brigade = Brigade::new(self.pool(), self.bucket_alloc())?;
+        // SAFETY: promised by the caller.
+        unsafe { self.brigade_in(self.pool()) }
+    }
+
+    /// A brigade in `pool`, to be kept by what owns that.
+    ///
+    /// # Safety
+    /// The brigade is dropped, at the latest, when the pool is.
+    pub unsafe fn brigade_in(self, pool: Pool<'_>) -> Option<Brigade<'static>> {
+        let brigade = Brigade::new(pool, self.bucket_alloc())?;
         // SAFETY: promised by the caller.
         unsafe { Brigade::from_raw(brigade.as_ptr()) }
     }
@@ -279,6 +298,41 @@ impl<'c> Conn<'c> {
                 size_of::<c_int>() as libc::socklen_t,
             )
         };
+    }
+
+    /// Whether the connection goes on after the current request.
+    #[must_use]
+    pub fn keep_alive(self) -> KeepAlive {
+        KeepAlive(self.rec().keepalive)
+    }
+
+    /// Says so.
+    pub fn set_keep_alive(self, keep_alive: KeepAlive) {
+        // SAFETY: the connection belongs to this thread.
+        unsafe { (*self.as_ptr()).keepalive = keep_alive.0 }
+    }
+
+    /// Whether the MPM keeps a state of it: then it may go from thread to
+    /// thread.
+    #[must_use]
+    pub fn has_state(self) -> bool {
+        !self.rec().cs.is_null()
+    }
+
+    /// Whether nobody stands between the HTTP layer and this input filter.
+    #[must_use]
+    pub fn is_read_through(self, filter: Filter<'_>) -> bool {
+        std::ptr::eq(self.rec().input_filters, filter.as_ptr())
+    }
+
+    /// Looks whether the next request is there, without waiting, and says so
+    /// to the MPM (`ap_check_pipeline`).
+    pub fn note_pipeline(self, scratch: &mut Brigade<'_>) {
+        let blank_lines = sys::DEFAULT_LIMIT_BLANK_LINES;
+        // SAFETY: connection and brigade are alive, and belong to this thread.
+        let status = unsafe { sys::ap_check_pipeline(self.as_ptr(), scratch.as_ptr(), blank_lines) };
+        // SAFETY: the connection belongs to this thread.
+        unsafe { (*self.as_ptr()).data_in_input_filters = c_int::from(status == 0) };
     }
 
     /// Whether the connection ends with the current request.

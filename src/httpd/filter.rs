@@ -92,6 +92,12 @@ impl<'f> Filter<'f> {
         FilterSlot(self.raw)
     }
 
+    /// The record, to be compared with others.
+    #[must_use]
+    pub fn as_ptr(self) -> *const sys::ap_filter_t {
+        self.raw.as_ptr()
+    }
+
     /// The connection it belongs to.
     #[must_use]
     pub fn conn(self) -> Option<Conn<'f>> {

@@ -30,6 +30,13 @@ pub fn wait(conn: Conn<'_>, sense: Sense) -> bool {
     )
 }
 
+/// Has the MPM send what core still holds, and go on then as after a request:
+/// keep the connection, read the next request, or close it. The
+/// process_connection hook that says this answers `OK`.
+pub fn complete(conn: Conn<'_>) {
+    conn.set_state(sys::CONN_STATE_WRITE_COMPLETION, sys::CONN_SENSE_DEFAULT);
+}
+
 /// Whether nothing but what `known` names, by the names of their modules'
 /// files, is in the process_connection hook. In a child process.
 #[must_use]

@@ -15,6 +15,9 @@ pub fn wait(_conn: Conn<'_>, _sense: Sense) -> bool {
     false
 }
 
+/// Has the MPM go on as after a request. Nobody waits, so nobody says this.
+pub fn complete(_conn: Conn<'_>) {}
+
 /// Whether nothing but what `known` names is in the process_connection hook.
 #[must_use]
 pub fn processed_only_by(_known: &[&str]) -> bool {

@@ -119,6 +119,17 @@ impl<'s> Server<'s> {
         unsafe { text_from(protocol) }
     }
 
+    /// How many bytes core's output filter holds before it waits for the
+    /// socket (`FlushMaxThreshold`).
+    #[must_use]
+    pub fn flush_threshold(self) -> usize {
+        // SAFETY: the vector of a live server has core's record.
+        let core = unsafe { sys::ap_get_core_module_config(self.rec().module_config) };
+        // SAFETY: core's record of a server is of this type.
+        let core = unsafe { core.cast::<sys::core_server_config>().as_ref() };
+        core.map_or(0, |core| core.flush_max_threshold)
+    }
+
     /// What this module stored for the server.
     pub(crate) fn module_config(self, module: Module) -> *mut c_void {
         // SAFETY: the vector of a live server has a place for every loaded module.

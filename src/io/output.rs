@@ -23,9 +23,64 @@ pub const PASSED_ON: usize = 4 * RECORD;
 /// and begin of a body then share a record.
 pub const HOLD: usize = 8_192;
 
+/// Core tries to send so much at once; it waits for company to less.
+pub const SENT_AT_ONCE: usize = 4_096;
+
+/// When a pass has a limit, less room than this is left unused.
+pub const MARGIN: usize = 1_024;
+
 /// More than any cipher suite adds to a record: header 5, explicit IV 16, MAC
 /// 48 or tag 16, padding 16, content type 1.
 pub const RECORD_OVERHEAD: usize = 96;
+
+/// What a part of a response is to somebody who would keep it until the peer
+/// takes more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Load {
+    /// It stays where it is: a file.
+    Elsewhere,
+    /// So many bytes of memory.
+    Memory(usize),
+    /// A mark that belongs behind the data: the end of the response.
+    Mark,
+    /// It must not be kept, or nobody knows whether it may be.
+    Pressing,
+}
+
+/// The most memory that is held back on a connection while its peer is slow.
+/// Whoever produces more than that waits.
+pub const HELD: usize = 64 * 1024;
+
+/// What a bucket costs besides the bytes it stands for.
+const BUCKET: usize = 160;
+
+/// Whether there is data in this, and all of it may be kept until the peer
+/// takes more. Marks alone cost nothing where they go.
+#[must_use]
+pub fn may_be_held(loads: impl IntoIterator<Item = Load>) -> bool {
+    let (mut held, mut has_data) = (0_usize, false);
+    let small = loads.into_iter().all(|load| {
+        has_data |= matches!(load, Load::Elsewhere | Load::Memory(1..));
+        held = held.saturating_add(BUCKET).saturating_add(match load {
+            Load::Memory(bytes) => bytes,
+            Load::Elsewhere | Load::Mark => 0,
+            Load::Pressing => return false,
+        });
+        held <= HELD
+    });
+    small && has_data
+}
+
+/// The most plaintext that becomes no more than `limit` bytes of records.
+/// `None`: that would be too little to be worth while.
+#[must_use]
+pub const fn fits(limit: usize) -> Option<usize> {
+    let overhead = (limit / RECORD + 1) * RECORD_OVERHEAD;
+    if limit < HOLD + overhead {
+        return None;
+    }
+    Some(if limit - overhead < BATCH { limit - overhead } else { BATCH })
+}
 
 /// How a piece of data of known length is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +172,37 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn little_memory_is_held_and_nothing_that_presses() {
+        use Load::{Elsewhere, Mark, Memory, Pressing};
+        for (loads, held) in [
+            (&[][..], false),
+            (&[Mark, Mark, Memory(0)], false),
+            (&[Memory(1), Mark], true),
+            (&[Elsewhere, Mark, Mark], true),
+            (&[Memory(300), Elsewhere, Memory(HELD - 300 - 4 * BUCKET), Elsewhere], true),
+            (&[Memory(300), Elsewhere, Memory(HELD - 299 - 4 * BUCKET), Elsewhere], false),
+            (&[Memory(usize::MAX), Memory(usize::MAX)], false),
+            (&[Elsewhere, Pressing], false),
+            (&[Memory(1); HELD / BUCKET], false),
+            (&[Elsewhere; HELD / BUCKET + 1], false),
+        ] {
+            assert_eq!(may_be_held(loads.iter().copied()), held, "{loads:?}");
+        }
+    }
+
+    #[test]
+    fn what_fits_stays_within_the_limit() {
+        for limit in [HOLD + RECORD_OVERHEAD, 20_000, 65_535, 65_536, 100_000, BATCH] {
+            let fits = fits(limit).unwrap();
+            assert!(sealed_size(fits) <= limit && fits >= HOLD, "{limit}");
+        }
+        assert_eq!(fits(usize::MAX / 2), Some(BATCH));
+        for limit in [0, 1, HOLD] {
+            assert_eq!(fits(limit), None);
         }
     }
 

@@ -50,10 +50,11 @@ pub enum Counter {
     Requirement,
     Spoof,
     Waiting,
+    WaitingToSend,
 }
 
 /// How many there are.
-pub const COUNTERS: usize = Counter::Waiting as usize + 1;
+pub const COUNTERS: usize = Counter::WaitingToSend as usize + 1;
 
 impl Counter {
     /// A handshake of a version as it is on the wire. What is older than TLS 1.0 counts with it.
@@ -201,6 +202,13 @@ const ROWS: &[Row] = &[
         help: "Handshakes that wait for the client without a thread",
         labels: &[],
         counters: &[(Counter::Waiting, &[])],
+        kind: Kind::Gauge,
+    },
+    Row {
+        name: "responses_waiting",
+        help: "Responses that wait until the client takes more, without a thread",
+        labels: &[],
+        counters: &[(Counter::WaitingToSend, &[])],
         kind: Kind::Gauge,
     },
 ];

@@ -84,7 +84,7 @@ sub make_certificates {
 
 # Pages of given sizes, none of which repeats within itself. A missing byte or a byte too much changes the digest.
 sub make_documents {
-    my %sizes = (empty => 0, '1' => 1, '1k' => 1 << 10, '5k' => 5_000, '16k' => 16_384, '100k' => 100_000, '1m' => (1 << 20) + 7, '200m' => 200_000_000);
+    my %sizes = (empty => 0, '1' => 1, '1k' => 1 << 10, '5k' => 5_000, '16k' => 16_384, '100k' => 100_000, '1m' => (1 << 20) + 7, '20m' => 20_000_000, '200m' => 200_000_000);
     for my $name (keys %sizes) {
         open my $file, '>:raw', docs() . "/$name.bin" or croak "$name.bin: $!";
         print {$file} pattern($sizes{$name});

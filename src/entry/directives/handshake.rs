@@ -1,4 +1,4 @@
-//! Directives about handshakes that take their time.
+//! Directives about clients that take their time.
 
 use super::{Args, Complaint, Directive, Line, row};
 use crate::config::handshake;
@@ -16,12 +16,20 @@ pub const ROWS: &[Directive] = &[
         without_thread,
     ),
     row(
-    c"SSLHandshakeTimeout",
-    One,
-    Server,
-    "15",
-    c"How long a client may take from the connection to the end of its handshake ('N' seconds, 0 for no limit)",
-    timeout,
+        c"SSLAsyncOutput",
+        Flag,
+        Server,
+        "on",
+        c"Whether responses give their thread back while they wait until the client takes more, where the MPM can do that ('on', 'off')",
+        async_output,
+    ),
+    row(
+        c"SSLHandshakeTimeout",
+        One,
+        Server,
+        "15",
+        c"How long a client may take from the connection to the end of its handshake ('N' seconds, 0 for no limit)",
+        timeout,
     ),
     row(
         c"SSLMaxHandshakes",
@@ -52,5 +60,11 @@ fn number(line: &Line<'_>, args: Args<'_>) -> Result<u32, Complaint> {
 /// `SSLAsyncHandshake`.
 pub fn without_thread(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
     line.server.declared.borrow_mut().handshake.without_thread = Some(args.is_on());
+    Ok(())
+}
+
+/// `SSLAsyncOutput`.
+pub fn async_output(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
+    line.server.declared.borrow_mut().async_output = Some(args.is_on());
     Ok(())
 }
