@@ -21,7 +21,7 @@ use crate::httpd::conn::{KeepAlive, Sense};
 use crate::httpd::log::log;
 use crate::httpd::{Conn, mpm};
 use crate::io::output::Load;
-use crate::metrics::{self, Counter};
+use crate::metrics::{self, Waiting};
 use crate::ossl::ssl::Ssl;
 use std::cell::Cell;
 use std::rc::Rc;
@@ -91,7 +91,7 @@ impl Backlog {
     fn forget_response(&self) -> Option<KeepAlive> {
         let after = self.after.take();
         if after.is_some() {
-            metrics::lower(Counter::WaitingToSend);
+            metrics::waits_no_longer(Waiting::Response);
         }
         after
     }
@@ -107,7 +107,7 @@ impl Backlog {
 
     fn put(&self, conn: Conn<'_>, held: Held) {
         if held.brigade.kinds().any(|kind| kind == Kind::EndOfRequest) {
-            metrics::count(Counter::WaitingToSend);
+            metrics::begins_to_wait(Waiting::Response);
             self.after.set(Some(conn.keep_alive()));
             // Otherwise the MPM would close the connection when core is done, without asking us.
             conn.set_keep_alive(KeepAlive::GOES_ON);

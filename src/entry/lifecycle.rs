@@ -17,6 +17,7 @@ use crate::httpd::authz::PER_CONFIGURATION;
 use crate::httpd::hook::{Modules, NONE, Order, answer};
 use crate::httpd::log::{self, LogTarget, log};
 use crate::httpd::{Conn, Level, Server, mutex};
+use crate::metrics as figures;
 use crate::ossl::ssl::Ssl;
 use crate::sys;
 use std::ffi::{c_int, c_void};
@@ -53,6 +54,8 @@ entry_point! {
         unsafe { sys::ap_hook_monitor(Some(stapling::monitor), none, none, middle) };
         // SAFETY: as above.
         unsafe { sys::ap_hook_monitor(Some(monitor), none, none, middle) };
+        // SAFETY: as above.
+        unsafe { sys::ap_hook_child_status(Some(child_status), none, none, middle) };
         // SAFETY: as above.
         unsafe { sys::ap_hook_pre_connection(Some(pre_connection), none, none, middle) };
         // SAFETY: as above.
@@ -112,6 +115,7 @@ entry_point! {
         let pool = unsafe { Pool::from_raw(pool) };
         // SAFETY: httpd passes the main server.
         let main = unsafe { Server::from_raw(server) };
+        figures::begin_process();
         parking::prepare_child();
         let (Some(pool), Some(main)) = (pool, main) else { return };
         let tls = || main.iter().filter_map(Vhost::of).filter_map(|vhost| vhost.tls.as_ref());
@@ -120,6 +124,22 @@ entry_point! {
         }
         if let Some(checker) = tls().find_map(|tls| tls.ocsp.as_ref()) {
             checker.responders().reopen(main, pool);
+        }
+    }
+}
+
+entry_point! {
+    /// Hook `child_status`: what becomes of each child, in the parent.
+    fn child_status(
+        _server: *mut sys::server_rec,
+        pid: sys::pid_t,
+        _generation: sys::ap_generation_t,
+        _slot: c_int,
+        state: sys::mpm_child_status,
+    ) -> (), closed: ();
+    {
+        if let (sys::MPM_CHILD_EXITED, Ok(pid)) = (state, u32::try_from(pid)) {
+            figures::end_process(pid);
         }
     }
 }

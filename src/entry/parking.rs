@@ -21,7 +21,7 @@ use crate::httpd::mpm;
 use crate::httpd::socket::SocketMark;
 use crate::io::parking::{Parking, Place};
 use crate::io::state::Phase;
-use crate::metrics::{self, Counter};
+use crate::metrics;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -107,7 +107,7 @@ impl Parked {
         self.place.set(Some(place));
         self.errand.set(errand);
         if errand.is_of_handshake() {
-            metrics::count(Counter::Waiting);
+            metrics::begins_to_wait(metrics::Waiting::Handshake);
         }
     }
 
@@ -115,7 +115,7 @@ impl Parked {
     pub fn leave(&self) -> bool {
         let Some(place) = self.place.take() else { return false };
         if self.errand.get().is_of_handshake() {
-            metrics::lower(Counter::Waiting);
+            metrics::waits_no_longer(metrics::Waiting::Handshake);
         }
         parking().leave(place).is_none()
     }

@@ -49,12 +49,10 @@ pub enum Counter {
     TlsRequired,
     Requirement,
     Spoof,
-    Waiting,
-    WaitingToSend,
 }
 
 /// How many there are.
-pub const COUNTERS: usize = Counter::WaitingToSend as usize + 1;
+pub const COUNTERS: usize = Counter::Spoof as usize + 1;
 
 impl Counter {
     /// A handshake of a version as it is on the wire. What is older than TLS 1.0 counts with it.
@@ -79,7 +77,6 @@ struct Row {
     help: &'static str,
     labels: &'static [&'static str],
     counters: &'static [(Counter, &'static [&'static str])],
-    kind: Kind,
 }
 
 const ROWS: &[Row] = &[
@@ -97,7 +94,6 @@ const ROWS: &[Row] = &[
             (Counter::ResumedTls12, &["resumed", "TLSv1.2"]),
             (Counter::ResumedTls13, &["resumed", "TLSv1.3"]),
         ],
-        kind: Kind::Counter,
     },
     Row {
         name: "handshake_failures",
@@ -115,21 +111,18 @@ const ROWS: &[Row] = &[
             (Counter::FailedOther, &["other"]),
             (Counter::FailedRefused, &["too_many"]),
         ],
-        kind: Kind::Counter,
     },
     Row {
         name: "later_handshakes",
         help: "Renegotiations and post-handshake authentications for a directory",
         labels: &["outcome"],
         counters: &[(Counter::LaterDone, &["done"]), (Counter::LaterFailed, &["failed"])],
-        kind: Kind::Counter,
     },
     Row {
         name: "plain_http",
         help: "Connections with plain HTTP on a port for TLS",
         labels: &[],
         counters: &[(Counter::PlainHttp, &[])],
-        kind: Kind::Counter,
     },
     Row {
         name: "client_certificates",
@@ -141,7 +134,6 @@ const ROWS: &[Row] = &[
             (Counter::ClientUnvouched, &["unvouched"]),
             (Counter::ClientRefused, &["refused"]),
         ],
-        kind: Kind::Counter,
     },
     Row {
         name: "ocsp_checks",
@@ -153,7 +145,6 @@ const ROWS: &[Row] = &[
             (Counter::OcspFailed, &["failed"]),
             (Counter::OcspKept, &["kept"]),
         ],
-        kind: Kind::Counter,
     },
     Row {
         name: "session_cache",
@@ -167,7 +158,6 @@ const ROWS: &[Row] = &[
             (Counter::SessionStored, &["stored"]),
             (Counter::SessionError, &["error"]),
         ],
-        kind: Kind::Counter,
     },
     Row {
         name: "tickets",
@@ -179,7 +169,6 @@ const ROWS: &[Row] = &[
             (Counter::TicketRefused, &["refused"]),
             (Counter::TicketUnreadable, &["unreadable"]),
         ],
-        kind: Kind::Counter,
     },
     Row {
         name: "requests_refused",
@@ -195,21 +184,6 @@ const ROWS: &[Row] = &[
             (Counter::Requirement, &["requirement"]),
             (Counter::Spoof, &["spoof"]),
         ],
-        kind: Kind::Counter,
-    },
-    Row {
-        name: "handshakes_waiting",
-        help: "Handshakes that wait for the client without a thread",
-        labels: &[],
-        counters: &[(Counter::Waiting, &[])],
-        kind: Kind::Gauge,
-    },
-    Row {
-        name: "responses_waiting",
-        help: "Responses that wait until the client takes more, without a thread",
-        labels: &[],
-        counters: &[(Counter::WaitingToSend, &[])],
-        kind: Kind::Gauge,
     },
 ];
 
@@ -222,7 +196,7 @@ pub(super) fn families(table: &Table) -> Vec<Family> {
     let family = |row: &Row| Family {
         name: row.name,
         help: row.help,
-        kind: row.kind,
+        kind: Kind::Counter,
         samples: row.counters.iter().map(|(counter, values)| sample(row, *counter, values)).collect(),
     };
     ROWS.iter().map(family).collect()

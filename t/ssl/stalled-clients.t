@@ -131,6 +131,15 @@ for my $threads (4, 64) {
     $httpd->wait_for(sub { Stalled::count_open(@stalled) == 0 }, 'the end of the connections of a killed child');
     $httpd->wait_for(sub { eval { good_clients($httpd, 1) == 0 } }, 'another child');
     pass 'another child serves';
+    is figure($httpd, 'handshakes_waiting'), 0, 'what waited in a killed child waits no longer';
+
+    @stalled = stalled($httpd, 1);
+    $httpd->wait_for(sub { figure($httpd, 'handshakes_waiting') }, 'those that wait');
+    my $starts = () = $httpd->error_log =~ /resuming normal operations/g;
+    kill HUP => $httpd->{pid};
+    $httpd->wait_for(sub { (() = $httpd->error_log =~ /resuming normal operations/g) > $starts }, 'a restart');
+    $httpd->wait_for(sub { eval { good_clients($httpd, 1) == 0 } }, 'the children behind a restart');
+    is figure($httpd, 'handshakes_waiting'), 0, '... nor what waited before a restart';
 
     @stalled = stalled($httpd, 1);
     kill WINCH => $httpd->{pid};
