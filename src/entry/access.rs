@@ -20,6 +20,7 @@ use crate::httpd::log::log;
 use crate::httpd::request::TextField;
 use crate::metrics::{self, Counter};
 use crate::sys;
+use crate::vars::name;
 use std::borrow::Cow;
 use std::ffi::{CStr, c_int};
 
@@ -103,7 +104,7 @@ entry_point! {
             return status;
         }
         if let Some(variable) = rules.user_name {
-            name_user(request, variable);
+            name_user(request, shared, variable);
         }
         rules.requirements.iter().find_map(|rule| rule.refuse(request)).unwrap_or(answer::DECLINED)
     }
@@ -176,13 +177,20 @@ fn is_forbidden_strictly(request: Request<'_>) -> bool {
     strict && request.notes().is_some_and(|notes| notes.get(FORBIDDEN_NOTE).is_some())
 }
 
-/// `SSLUserName`. `FakeBasicAuth` has users of its own.
-fn name_user(request: Request<'_>, variable: &CStr) {
+/// `SSLUserName`. `FakeBasicAuth` has users of its own. A certificate that was not verified names nobody: anybody
+/// can make one with any name.
+fn name_user(request: Request<'_>, shared: &Shared, variable: &CStr) {
     if DirConf::of(request).options.in_force().contains(OptionSet::FAKE_BASIC_AUTH) {
         return;
     }
-    match vars::of_request(request, variable) {
-        Some(user) if !user.is_empty() => request.set_user(request.pool().text(&user), c"ClientCert"),
-        _ => log!(request, Warn, "AH02227: Failed to set r->user to '{}'", variable.to_string_lossy()),
+    let unset = "AH02227: Failed to set r->user to";
+    let is_said = name::parse(variable.to_bytes()).is_some_and(|name| name.is_said_by_client_certificate());
+    match vars::of_request(request, variable).filter(|user| !user.is_empty()) {
+        Some(_) if is_said && shared.verified().is_none() => {
+            let why = "the client's certificate was not verified";
+            log!(request, Warn, "{unset} '{}': {why}", variable.to_string_lossy());
+        }
+        Some(user) => request.set_user(request.pool().text(&user), c"ClientCert"),
+        None => log!(request, Warn, "{unset} '{}'", variable.to_string_lossy()),
     }
 }

@@ -281,6 +281,26 @@ mod tests {
     }
 
     #[test]
+    fn what_a_client_certificate_says() {
+        for (name, is) in [
+            ("SSL_CLIENT_S_DN_CN", true),
+            ("ssl_client_san_Email_0", true),
+            ("SSL_CLIENT_CERT", true),
+            ("SSL_CLIENT_CERT_CHAIN_0", true),
+            ("SSL_CLIENT_B64CERT_CHAIN_1", true),
+            ("SSL_CLIENT_CERT_RFC4523_CEA", true),
+            ("SSL_SERVER_S_DN_CN", false),
+            ("SSL_CLIENT_VERIFY", false),
+            ("SSL_SRP_USER", false),
+            ("SSL_TLS_SNI", false),
+            ("HTTP_USER_AGENT", false),
+        ] {
+            let variable = parse(name.as_bytes()).unwrap();
+            assert_eq!(variable.is_said_by_client_certificate(), is, "{name}");
+        }
+    }
+
+    #[test]
     fn certificate_names() {
         use CertificateVariable as V;
         let component =

@@ -4,12 +4,15 @@ use warnings FATAL => 'all';
 use Test::More;
 use lib 'lib', 't/lib';
 use ClientCert ();
+use ClientPki ();
 use Curl ();
 use TestHttpd ();
 
 my $ca    = ClientCert->authority;
 my $root  = $ca->root;
-my $httpd = TestHttpd->new(TestHttpd::load_also(qw(auth_basic authn_core authn_file authz_user)) . <<'END' =~ s/ROOT_FILE/$root/r);
+my $pki   = ClientPki->new;
+my $friends = $pki->root('friends');
+my $httpd = TestHttpd->new(TestHttpd::load_also(qw(auth_basic authn_core authn_file authz_user)) . <<'END' =~ s/ROOT_FILE/$root/r =~ s/FRIENDS_FILE/$friends/r);
 Protocols h2 http/1.1
 LogFormat "%U %u" users
 CustomLog logs/users users
@@ -63,6 +66,19 @@ CustomLog logs/users users
     SSLUserName REMOTE_ADDR
     ScriptAlias /server "@CGI@/env"
 </VirtualHost>
+<VirtualHost *:@PORT3@>
+    ServerName localhost
+    SSLEngine on
+    @ECDSA@
+    SSLCACertificateFile FRIENDS_FILE
+    SSLVerifyClient optional_no_ca
+    SSLUserName SSL_CLIENT_S_DN_CN
+    ScriptAlias /server "@CGI@/env"
+    ScriptAlias /strict "@CGI@/env"
+    <Location /strict>
+        Require user dave
+    </Location>
+</VirtualHost>
 END
 open my $users, '>', "$httpd->{root}/users" or die "users: $!";
 print {$users} 'alice:', crypt('secret', 'ab'), "\ncarol:", crypt('secret', 'ab'), "\n";
@@ -103,6 +119,20 @@ is user("$tls/password", '-A', '', '--user', 'carol:secret'), '200 carol Basic',
 is user("$tls/password", '-A', '', '--user', 'alice:secret'), 401, '... but not that of another';
 is user("$tls/faking"),  '200 - -', 'FakeBasicAuth has users of its own';
 is user("$plain/server"), '200 - -', 'without TLS it names nobody';
+# Anybody can make a certificate with any name.
+my $open = 'https://localhost:' . $httpd->port(3);
+for my $case (['of a known CA', '200 dave ClientCert', '200 dave ClientCert', by => 'friends'], ['of nobody', '200 - -', 500]) {
+    my ($whose, $named, $admitted, @by) = @$case;
+    my %pair = $pki->issue($whose =~ s/ /_/gr, subject => '/CN=dave', @by);
+    ($named, $admitted) = ('200 dave ClientCert') x 2 if TestHttpd::stock();
+    for my $version ('1.2', '1.3') {
+        my @with = ('--http1.1', '--tls-max', $version, '--cert', $pair{cert}, '--key', $pair{key});
+        is user("$open/server", @with), $named,    "optional_no_ca, TLS $version: who a certificate $whose names";
+        is user("$open/strict", @with), $admitted, '... and Require user';
+    }
+}
+like $httpd->error_log, qr/\[ssl:warn\].*AH02227: Failed to set r->user to 'SSL_CLIENT_S_DN_CN': the client's certificate was not verified/, '... and the log says so'
+    unless TestHttpd::stock();
 my $logged = $httpd->access_log('users');
 like $logged, qr{^/section TLSv1\.3$}m, 'the access log has the name';
 like $logged, qr{^/nobody -$}m,         '... or none';

@@ -262,3 +262,20 @@ pub enum Variable<'n> {
     /// Needs nothing.
     Independent(IndependentVariable<'n>),
 }
+
+impl Variable<'_> {
+    /// Whether its value is what a certificate of the client says.
+    #[must_use]
+    pub const fn is_said_by_client_certificate(&self) -> bool {
+        use ConnectionVariable as V;
+        matches!(
+            self,
+            Self::Connection(
+                V::Certificate(Side::Client, _)
+                    | V::ClientChain(_)
+                    | V::ClientChainBase64(_)
+                    | V::ClientExactAssertion
+            )
+        )
+    }
+}
