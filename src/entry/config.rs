@@ -29,6 +29,8 @@ pub struct ServerConf {
     pub global: Draft<GlobalConfig>,
     /// What the lines about TLS to other servers say; sections are completed with it after start-up.
     pub proxy: RefCell<Option<Arc<ProxyConfig>>>,
+    /// The sections with such lines that apply here, those of the main server first. They live as long as this.
+    pub proxy_sections: RefCell<Vec<&'static Section>>,
     /// What start-up made of it, when that is on; read by all threads.
     pub proxy_policy: OnceLock<Arc<ProxyPolicy>>,
     /// In the main server: the contexts for other servers, by their settings.
@@ -142,15 +144,17 @@ impl DirConf {
         self.proxy.get()
     }
 
-    /// The same for a line that is read, made if it is the first.
-    pub fn proxy_section_of_line<'p>(&'p self, parms: Parms<'p>) -> &'p Section {
-        let section = match self.proxy.get() {
-            Some(section) => section,
-            None => parms.pool().keep(Section::default()),
-        };
-        // SAFETY: httpd makes the configuration of a section in the pool that its lines are read with, so it goes
-        // with the configuration.
-        self.proxy.set(Some(unsafe { std::mem::transmute::<&Section, &'static Section>(section) }));
+    /// The same for a line of `server` that is read, made if it is the first.
+    pub fn proxy_section_of_line<'p>(&'p self, parms: Parms<'p>, server: &ServerConf) -> &'p Section {
+        if let Some(section) = self.proxy.get() {
+            return section;
+        }
+        let section: &'p Section = parms.pool().keep(Section::new(parms.section()));
+        // SAFETY: httpd makes the configuration of a section, and that of its server, in the pool that its lines
+        // are read with, so it goes with the configuration.
+        let kept = unsafe { std::mem::transmute::<&'p Section, &'static Section>(section) };
+        self.proxy.set(Some(kept));
+        server.proxy_sections.borrow_mut().push(kept);
         section
     }
 
@@ -221,6 +225,9 @@ entry_point! {
             (Some(outer), Some(own)) => Some(Arc::new(ProxyConfig::merge(&outer, &own))),
             (outer, own) => own.or(outer),
         });
+        let mut sections = base.proxy_sections.borrow().clone();
+        sections.append(&mut merged.proxy_sections.borrow_mut());
+        merged.proxy_sections.replace(sections);
         let own = merged.declared.take();
         *merged.declared.borrow_mut() = ServerConfig::merge(&base.declared.borrow(), &own);
         std::ptr::from_ref(merged).cast_mut().cast()

@@ -234,6 +234,21 @@ impl<'p> Parms<'p> {
         format!("line {} of {}", directive.line_num, file.to_string_lossy())
     }
 
+    /// The section that the line stands in, and where that begins:
+    /// `<Proxy "https://a.test/"> (/etc/apache2/apache2.conf:3)`.
+    #[must_use]
+    pub fn section(self) -> String {
+        // SAFETY: httpd sets the directive of every command that it runs.
+        let Some(directive) = (unsafe { self.rec().directive.as_ref() }) else { return String::new() };
+        // SAFETY: the tree of the configuration lives in its pool; the parent is a section, or NULL.
+        let Some(section) = (unsafe { directive.parent.as_ref() }) else { return String::new() };
+        let [name, arguments, file] = [section.directive, section.args, section.filename].map(|text| {
+            // SAFETY: lives in the configuration pool, or is NULL.
+            unsafe { text_from(text) }.unwrap_or_default().to_string_lossy()
+        });
+        format!("{name} {}> ({file}:{})", arguments.trim_end_matches('>'), section.line_num)
+    }
+
     /// Sets the level of this module's messages about the server
     /// (`LogLevel ssl:...`).
     pub fn set_log_level(self, level: Level) {

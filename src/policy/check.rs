@@ -79,7 +79,7 @@ impl fmt::Display for Finding {
             }
             Self::Expired(seconds) => write!(f, "has expired, {} ago", duration(*seconds)),
             Self::SmallKey(bits) => write!(f, "has a key of only {bits} bits"),
-            Self::WeakDigest => write!(f, "is signed with a digest that clients do not accept any more"),
+            Self::WeakDigest => write!(f, "is signed with a digest that nobody accepts any more"),
             Self::NameMissing(name) => write!(f, "is not for the ServerName {name}"),
             Self::AliasMissing(name) => write!(f, "is not for the ServerAlias {name}"),
             Self::ChainBroken(number) => write!(

@@ -3,6 +3,7 @@ use strict;
 use warnings FATAL => 'all';
 use Test::More;
 use lib 'lib', 't/lib';
+use ClientPki ();
 use Keys ();
 use TestHttpd ();
 
@@ -34,8 +35,32 @@ sub made {
     return pair("$folder/$stem.pem", "$folder/$stem.key");
 }
 
+# One with TLS to other servers, and a section with settings of its own.
+sub proxy {
+    my ($lines, $section, $kind) = @_;
+    $kind //= 'Proxy "https://a.test/"';
+    my ($end) = $kind =~ /(\w+)/;
+    $section = "<$kind>\n$section\n</$end>\n" if length $section;
+    return TestHttpd::load_also(qw(proxy)) . host('front.test', "\@ECDSA\@\n$lines\n$section") =~ s/front\.test/localhost/r;
+}
+
+# A file with a certificate for backends and its key.
+sub machine {
+    my ($stem, @arguments) = @_;
+    made($stem, @arguments);
+    return 'SSLProxyMachineCertificateFile ' . Keys::write_file("$stem.both", TestHttpd::slurp("$folder/$stem.pem") . TestHttpd::slurp("$folder/$stem.key"));
+}
+
 my @ec  = qw(ec -pkeyopt ec_paramgen_curve:P-256);
 my @san = qw(-addext subjectAltName=DNS:localhost -days 90);
+
+my $verify  = "SSLProxyVerify require\nSSLProxyCACertificateFile " . TestHttpd::ca();
+my $section = qr/<Proxy "https:\/\/a\.test\/"> \(\S+httpd\.conf:\d+\)/;
+my $pki     = ClientPki->new;
+$pki->root('root');
+$pki->issue('expired', by => 'root', from => '20200101000000Z', to => '20210101000000Z');
+$pki->issue($_, by => 'root') for qw(one two);
+my ($expired, $crossed) = map { "SSLProxyMachineCertificateFile $_" } $pki->combined('expired'), $pki->combined('one', key => 'two');
 
 for my $case (
     ['a complete host',   host('localhost', '@ECDSA@'), []],
@@ -57,6 +82,23 @@ for my $case (
     ['a list of ciphers', host('localhost', "SSLCipherSuite NOSUCH\n\@ECDSA\@"), [qr/AH01898: Unable to configure permitted SSL ciphers.*SSL_CHECK: the settings of localhost:\d+ \(\S+httpd\.conf:\d+\) cannot be used/s]],
     ['no versions', host('localhost', "SSLProtocol -all\n\@ECDSA\@"), [qr/AH02231: No SSL protocols available/]],
     ['a command', host('localhost', "SSLOpenSSLConfCmd Curves nosuch\n\@ECDSA\@"), [qr/AH02407: "SSLOpenSSLConfCmd Curves nosuch" failed/]],
+    ['TLS to backends', proxy("SSLProxyEngine on\n$verify", ''), []],
+    ['a section', proxy("SSLProxyEngine on\n$verify", machine('mine', [@ec], @san)), []],
+    ['a section without TLS', proxy('', 'SSLProxyCipherSuite NOSUCH'), []],
+    ['a section that turns TLS off', proxy("SSLProxyEngine on\n$verify", "SSLProxyEngine off\nSSLProxyCipherSuite NOSUCH"), []],
+    ['backends that nobody vouches for', proxy('SSLProxyEngine on', ''), [], qr/SSL_CHECK: backends of localhost:\d+: anybody can stand in for them \(SSLProxyVerify\)/],
+    ['a section that nobody vouches for', proxy($verify, 'SSLProxyEngine on' . "\nSSLProxyVerify none"), [], qr/SSL_CHECK: backends of localhost:\d+, <Proxy "https:\/\/a\.test\/"> \(\S+httpd\.conf:\d+\): anybody can stand in for them/],
+    ['a section where names do not matter', proxy("SSLProxyEngine on\n$verify", 'SSLProxyCheckPeerName off'), [], qr/SSL_CHECK: backends of localhost:\d+, $section: whoever has a certificate of the same CAs/],
+    ['a section with a certificate that ends soon', proxy("SSLProxyEngine on\n$verify", machine('ending', [@ec], qw(-days 5))), [], qr/SSL_CHECK: the certificate for backends of localhost:\d+, $section \(\S+ending\.both\) expires in [45] days/],
+    ['a section with an expired certificate', proxy("SSLProxyEngine on\n$verify", $expired), [qr/SSL_CHECK: the certificate for backends of localhost:\d+, $section \(\S+expired\.all\) has expired, \d+ days ago/]],
+    ['a section with a small key', proxy("SSLProxyEngine on\n$verify", "SSLProxyCipherSuite DEFAULT\@SECLEVEL=0\n" . machine('little', ['rsa:1024'], @san)), [qr/$section \(\S+little\.both\) has a key of only 1024 bits/]],
+    ['the same for a server', proxy("SSLProxyEngine on\n$verify\n$expired", ''), [qr/SSL_CHECK: the certificate for backends of localhost:\d+ \(\S+expired\.all\) has expired/]],
+    ['a section with the wrong key', proxy("SSLProxyEngine on\n$verify", $crossed), [qr/AH02326: .*SSL_CHECK: the settings for backends of localhost:\d+, $section cannot be used/s]],
+    ['a section with a list of ciphers', proxy('', "SSLProxyEngine on\nSSLProxyCipherSuite NOSUCH\n$verify"), [qr/AH01898: .*SSL_CHECK: the settings for backends of localhost:\d+, $section cannot be used/s]],
+    ['a section for a pattern', proxy("SSLProxyEngine on\n$verify", 'SSLProxyProtocol -all', 'ProxyMatch "^https://"'), [qr/AH02231: .*SSL_CHECK: the settings for backends of localhost:\d+, <ProxyMatch "\^https:\/\/"> \(\S+:\d+\) cannot be used/s]],
+    ['a section without CAs', proxy('', "SSLProxyEngine on\nSSLProxyVerify require"), [qr/SSL_CHECK: backends of localhost:\d+, $section: none can be verified, because no CAs are known/]],
+    # The section of the main server is that of two virtual hosts, which differ.
+    ['a section of the main server', TestHttpd::load_also(qw(proxy)) . "<Proxy \"https://a.test/\">\nSSLProxyCipherSuite NOSUCH\n</Proxy>\n" . join('', map { host('localhost', "\@ECDSA\@\nSSLProxyEngine on\n$verify\nSSLProxyVerifyDepth $_") } 1, 2, 2), [(qr/backends of localhost:\d+, $section cannot be used.*backends of localhost:\d+, $section cannot be used/s) x 2]],
     [
         'all of it at once',
         host('localhost', "SSLCipherSuite NOSUCH\n" . pair("$broken/garbage.pem", "$broken/garbage.key") . pair("$broken/expired.pem", "$broken/other.key")) . host('elsewhere.test', '@ECDSA@') . host('fine.test', 'SSLEngine off'),

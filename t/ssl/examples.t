@@ -155,6 +155,21 @@ for my $case (['none', 0], ['nonenotnull', 32]) {
         cmp_ok $status, '>=', 500, "reverse proxy: a backend that is $who is refused";
         like $httpd->error_log, $refusal{$who}, '... for that reason';
     }
+    # A backend that asks for a certificate, without and with the line that is commented out.
+    $pki->issue('proxy', by => 'root');
+    my $backend = Backend->python('--cert', $pki->combined('good', chain => []), '--verify', 'require', '--ca', $pki->file('root'));
+    for my $case (['without its certificate', 502], ['with its certificate', 200]) {
+        my ($what, $status) = @$case;
+        local $here{'/path/to/certificates/backend-ca.crt'} = $pki->file('root');
+        local $here{'/path/to/certificates/proxy.pem'}      = $pki->combined('proxy');
+        local $here{'backend.example.org:8443'}             = 'localhost:' . $backend->port;
+        my $text = example('reverse-proxy');
+        $text =~ s/^(\s*)#(?=SSLProxyMachineCertificateFile )/$1/mg == 1 or die 'no line for a certificate' if $status == 200;
+        my $httpd  = TestHttpd->start(TestHttpd::load_also(qw(proxy proxy_http)) . $ssl . $text);
+        my $answer = client($httpd)->handshake->get('/');
+        is $answer->{status}, $status, "reverse proxy $what: $status";
+        like $answer->{body}, qr/ proxy$/m, '... which the backend sees' if $status == 200;
+    }
 }
 
 # --- All of them -----------------------------------------------------------------------------------------------------

@@ -124,6 +124,7 @@ for my $row (
         my $refused  = TestHttpd->new(TestHttpd::load_also(qw(proxy proxy_http)) . "$settings\n<VirtualHost *:\@PORT@>\n</VirtualHost>\n");
         is $refused->try_start, 'exit 1', "$place: " . ($lines =~ s/\S+\///gr) . ': the server does not start';
         like $refused->error_log . $refused->output, $log, '... and says why';
+        like $refused->error_log, qr/the settings of <Proxy "https:\/\/localhost:1\/"> \(\S+:\d+\) cannot be used/, '... and where' if $place eq 'section' && !$stock;
     }
 }
 my $warned = TestHttpd->start(TestHttpd::load_also(qw(proxy proxy_http)) . "SSLProxyEngine on\n${machine}File $file{two}\n${machine}ChainFile " . $pki->file('others') . "\n<VirtualHost *:\@PORT@>\n</VirtualHost>\n");

@@ -139,7 +139,7 @@ pub const ROWS: &[Directive] = &[
 /// Changes the values of the section, or of the server, that the line stands in.
 fn change(line: &Line<'_>, change: impl FnOnce(&mut ProxyConfig)) {
     if line.parms.is_directory() {
-        change(&mut line.dir.proxy_section_of_line(line.parms).declared_mut());
+        change(&mut line.dir.proxy_section_of_line(line.parms, line.server).declared_mut());
     } else {
         change(Arc::make_mut(line.server.proxy.borrow_mut().get_or_insert_default()));
     }

@@ -10,6 +10,7 @@ use crate::ossl::session::Session;
 use crate::policy::backend::Checks;
 use crate::policy::resumption::Book;
 use openssl::x509::X509;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,6 +20,8 @@ pub struct Pair {
     pub identity: Identity,
     /// DER of the names of its issuers: its own first, then those above.
     pub issuers: Vec<Vec<u8>>,
+    /// Where it is from.
+    pub file: PathBuf,
 }
 
 /// The terms of connections to backends; shared by servers and sections with

@@ -7,8 +7,9 @@ use std::cell::{Ref, RefCell, RefMut};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// A section that has lines of `SSLProxy...`.
-#[derive(Default)]
 pub struct Section {
+    /// Which one it is, for messages.
+    pub title: String,
     /// What its lines say; for the configuration pass alone, which has one thread.
     declared: RefCell<ProxyConfig>,
     /// What start-up made of it for each server that it applies to. A server is known by the address of its record,
@@ -17,6 +18,12 @@ pub struct Section {
 }
 
 impl Section {
+    /// One whose lines are about to be read.
+    #[must_use]
+    pub fn new(title: String) -> Self {
+        Self { title, declared: RefCell::default(), made: RwLock::default() }
+    }
+
     /// The values, to change them.
     pub fn declared_mut(&self) -> RefMut<'_, ProxyConfig> {
         self.declared.borrow_mut()

@@ -1,6 +1,6 @@
 //! Certificates and keys of one server.
 
-mod examine;
+pub mod examine;
 
 use super::Failed;
 use super::context::{Site, Terms};

@@ -2,7 +2,7 @@
 
 use super::context::{self, Contexts, Site};
 use super::keys::Keys;
-use super::proxy::ProxyContexts;
+use super::proxy::check::Backends;
 use super::{Common, set_fips, stapling, ticket, use_device};
 use crate::apr::Pool;
 use crate::apr::pool::c_string;
@@ -42,8 +42,8 @@ pub fn run(pool: Pool<'_>, main: Server<'_>) -> usize {
         key_log: None,
         keys: &keys,
     };
-    let proxies = ProxyContexts::default();
-    let (mut loader, mut contexts) = (Loader::begin(device), Contexts::default());
+    let (mut loader, mut contexts, mut backends) =
+        (Loader::begin(device), Contexts::default(), Backends::default());
     for server in main.iter() {
         let Some(conf) = ServerConf::of(server) else { continue };
         let declared = conf.declared.borrow();
@@ -56,7 +56,7 @@ pub fn run(pool: Pool<'_>, main: Server<'_>) -> usize {
         }
         let id = vhost_id(&server.hostname().to_string_lossy(), server.port(), false);
         let site = Site { main, server, id: &id, is_start: false };
-        found += super::proxy::check(&site, conf, &proxies);
+        found += backends.check(&site, conf);
     }
     keys.finish(main);
     found + stapling::check_files(main, &staples)

@@ -1,6 +1,7 @@
 //! The terms of connections to other servers: a context, shared by servers and
 //! sections that ask for the same, whom to believe, and what to show.
 
+pub mod check;
 mod machine;
 
 use super::client::check_revocation;
@@ -89,13 +90,6 @@ pub fn complete_server(
     Ok(())
 }
 
-/// Looks at what [`complete_server`] would use, and says how much there is to
-/// mend. What it is has been logged.
-pub fn check(site: &Site<'_>, conf: &ServerConf, contexts: &ProxyContexts) -> usize {
-    let declared = declared(conf);
-    usize::from(declared.is_enabled() && contexts.policy(site, &declared).is_err())
-}
-
 /// Makes the terms for a `<Proxy>` section, with the settings of the server
 /// where it has none.
 pub fn complete_section(pool: Pool<'_>, server: Server<'_>, section: &Section) -> Result<(), Failed> {
@@ -109,7 +103,9 @@ pub fn complete_section(pool: Pool<'_>, server: Server<'_>, section: &Section) -
     let policy = if declared.is_enabled() {
         let id = Vhost::of(server).ok_or(Failed)?.id.clone();
         let site = Site { main, server, id: &id, is_start: true };
-        let policy = contexts.policy(&site, &declared)?;
+        let policy = contexts.policy(&site, &declared).inspect_err(|_| {
+            log!(server, Emerg, "Init: ({id}) the settings of {} cannot be used", section.title);
+        })?;
         show(pool, &site, &policy)?;
         Some(policy)
     } else {

@@ -9,7 +9,7 @@ use crate::ossl::examine;
 use crate::policy::check::{self, Facts, HostName, KeyKind};
 use openssl::nid::Nid;
 use openssl::pkey::Id;
-use openssl::x509::X509;
+use openssl::x509::{X509, X509Ref};
 
 /// Logs what there is to mend, and says how much it is.
 pub(super) fn certificate(
@@ -26,7 +26,7 @@ pub(super) fn certificate(
     };
     let issued = issued(&certificates.leaf, &followers);
     let certified = certificates.names();
-    let facts = facts(certificates, &certified, &issued);
+    let facts = facts(&certificates.leaf, &certified, &issued);
     let names = host_names(site);
     let names: Vec<HostName<'_>> = names
         .iter()
@@ -59,8 +59,8 @@ fn issued(leaf: &X509, followers: &[&X509]) -> Vec<bool> {
     followers.iter().zip(before).map(|(issuer, issued)| examine::has_issued(issuer, issued)).collect()
 }
 
-fn facts<'f>(certificates: &Certificates, certified: &'f [String], issued: &'f [bool]) -> Facts<'f> {
-    let leaf = &certificates.leaf;
+/// What can be said of a certificate with these names and followers.
+pub fn facts<'f>(leaf: &X509Ref, certified: &'f [String], issued: &'f [bool]) -> Facts<'f> {
     let (begins_in, ends_in) = examine::validity(leaf).unwrap_or((0, -1));
     let (kind, key_bits) = examine::key(leaf).unwrap_or((Id::from_raw(0), 0));
     let key = match kind {

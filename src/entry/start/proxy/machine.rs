@@ -58,11 +58,11 @@ pub fn load(site: &Site<'_>, ctx: &SslCtx, declared: &ProxyConfig) -> Result<Loa
         Err(errors) => return site.fail(FAILED, &errors),
     };
     for (index, (certificate, key, file)) in found.into_iter().enumerate() {
-        let pair = complete(site, index, &certificate, key, &loaded.trusted)?;
-        if let Err(errors) = pair.identity.install(&probe) {
+        let (identity, issuers) = complete(site, index, &certificate, key, &loaded.trusted)?;
+        if let Err(errors) = identity.install(&probe) {
             return site.fail(&format!("{FAILED}: {} cannot be used", file.display()), &errors);
         }
-        loaded.pairs.push(pair);
+        loaded.pairs.push(Pair { identity, issuers, file });
     }
     Ok(loaded)
 }
@@ -121,14 +121,15 @@ fn read(
     Ok(())
 }
 
-/// Finds the CAs above a certificate among those that came along.
+/// Finds the CAs above a certificate among those that came along; with the
+/// names of all issuers.
 fn complete(
     site: &Site<'_>,
     index: usize,
     certificate: &X509,
     key: PKey<Private>,
     known: &[X509],
-) -> Result<Pair, Failed> {
+) -> Result<(Identity, Vec<Vec<u8>>), Failed> {
     let above = if known.is_empty() {
         Vec::new()
     } else {
@@ -153,7 +154,7 @@ fn complete(
     // Backends have their roots.
     let sent: Vec<X509> = above.into_iter().filter(|issuer| !examine::is_self_signed(issuer)).collect();
     match Identity::new(certificate, key, &sent) {
-        Ok(identity) => Ok(Pair { identity, issuers }),
+        Ok(identity) => Ok((identity, issuers)),
         Err(IdentityError::Mismatch(errors)) => site.fail(MISMATCH, &errors),
         Err(IdentityError::Chain(errors)) => site.fail(FAILED, &errors),
     }
