@@ -155,8 +155,9 @@ struct Writer<'s> {
     limit: usize,
     /// Less room than this is not used.
     margin: usize,
-    /// The thread need not wait for the socket: it stops when that is full.
-    stops: bool,
+    /// The thread need not wait for the socket, and stops when that is full:
+    /// the most bytes that core may hold meanwhile.
+    ceiling: Option<usize>,
     /// The socket takes no more.
     socket_is_full: bool,
 }
@@ -175,7 +176,7 @@ impl<'s> Writer<'s> {
             request_ended: false,
             limit: BATCH,
             margin: RECORD,
-            stops: false,
+            ceiling: None,
             socket_is_full: false,
         }
     }
@@ -183,20 +184,27 @@ impl<'s> Writer<'s> {
     /// From now on no more is passed on than core takes without waiting, if
     /// what the socket does not take may be kept.
     fn stop_when_full(&mut self) -> Result<(), Status> {
-        let (conn, wire) = (self.state.conn(), &self.state.wire);
-        // Whatever is less than this can be passed on in any case.
-        if self.expected <= RECORD && !conn.has_buffered_output() || !backlog::is_possible(self.state) {
+        let conn = self.state.conn();
+        // What comes in small pieces is passed on as it comes as long as core holds nothing.
+        let is_little = self.expected <= RECORD || self.more;
+        if is_little && !conn.has_buffered_output() || !backlog::is_possible(self.state) {
             return Ok(());
         }
-        let Some(limit) = output::fits(conn.base_server().flush_threshold()) else { return Ok(()) };
-        if wire.in_core() + HOLD > limit {
+        let Some(ceiling) = output::fits(conn.base_server().flush_threshold()) else { return Ok(()) };
+        (self.ceiling, self.margin) = (Some(ceiling), MARGIN);
+        if !self.set_limit(ceiling) {
             conn.push_output().ok()?;
+            self.socket_is_full = !self.set_limit(ceiling);
         }
-        self.stops = true;
-        self.socket_is_full = wire.in_core() + HOLD > limit;
-        self.limit = if self.socket_is_full { limit } else { limit - wire.in_core() };
-        self.margin = MARGIN;
         if self.room() < self.margin && !self.socket_is_full { self.encrypt_staged() } else { Ok(()) }
+    }
+
+    /// Sets how much may be passed on now. `false`: core holds so much that
+    /// it would wait in any case.
+    fn set_limit(&mut self, ceiling: usize) -> bool {
+        let left = ceiling.saturating_sub(self.state.wire.in_core());
+        self.limit = if left < HOLD { ceiling } else { left };
+        left >= HOLD
     }
 
     /// Whether the rest, what is staged and what is in `brigade`, may wait for
@@ -280,8 +288,11 @@ impl<'s> Writer<'s> {
         if conn.is_aborted() {
             return Err(Status::ECONNRESET);
         }
-        // Less than that core has not tried to send.
-        self.socket_is_full = self.stops && self.state.wire.in_core() >= SENT_AT_ONCE;
+        if let Some(ceiling) = self.ceiling {
+            self.set_limit(ceiling);
+            // Less than that core has not tried to send.
+            self.socket_is_full = self.state.wire.in_core() >= SENT_AT_ONCE;
+        }
         Ok(())
     }
 
@@ -314,7 +325,7 @@ impl<'s> Writer<'s> {
             front.delete();
             return Ok(());
         }
-        let bytes = if self.stops { &bytes[..bytes.len().min(self.room())] } else { bytes };
+        let bytes = if self.ceiling.is_some() { &bytes[..bytes.len().min(self.room())] } else { bytes };
         match output::take(self.staged_len(), bytes.len(), self.more) {
             Take::Stage(count) => {
                 self.stage(&bytes[..count]);
@@ -355,10 +366,10 @@ impl<'s> Writer<'s> {
             return Ok(());
         }
         let piece = span.len.min(FILE_PIECE - self.staged_len().min(FILE_PIECE - 1));
-        let piece = if self.stops { piece.min(self.room()) } else { piece };
+        let piece = if self.ceiling.is_some() { piece.min(self.room()) } else { piece };
         let read = self.read_file(&span, piece).inspect_err(|status| self.source_failed(*status))?;
         front.consume(read);
-        if self.stops && self.room() < self.margin {
+        if self.ceiling.is_some() && self.room() < self.margin {
             self.encrypt_staged()?;
         } else if self.staged_len() >= RECORD {
             self.encrypt_full()?;
@@ -371,7 +382,7 @@ impl<'s> Writer<'s> {
         let staged = match self.staged.take() {
             Some(block) if block.room() >= piece => block,
             smaller => {
-                let size = if needed > RECORD && !self.stops { LARGE } else { needed };
+                let size = if needed > RECORD && self.ceiling.is_none() { LARGE } else { needed };
                 let mut block = Block::new(size);
                 if let Some(smaller) = smaller {
                     block.append(smaller.as_slice());

@@ -113,12 +113,12 @@ sub status {
     return $value;
 }
 
-# How many descriptors the children of the server have of a file.
+# How many descriptors the children of the server have of files with this name (a pattern).
 sub descriptors {
     my ($httpd, $name) = @_;
     my $count = 0;
     for my $child (split ' ', qx(pgrep -P $httpd->{pid})) {
-        $count += grep { (readlink $_ // '') =~ m{/\Q$name\E(?: \(deleted\))?\z} } glob "/proc/$child/fd/*";
+        $count += grep { (readlink $_ // '') =~ m{/$name(?: \(deleted\))?\z} } glob "/proc/$child/fd/*";
     }
     return $count;
 }

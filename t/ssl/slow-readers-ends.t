@@ -85,6 +85,7 @@ if ($is_event) {
     isnt $_->finish, '', 'the end of the child is the end of its responses' for @slow;
     ok !$_->client->got_close_notify, '... which cannot be taken for whole' for @slow;
     $httpd->wait_for(sub { served($httpd) }, 'another child');
+    SlowReader::wait_for($httpd, 0);
 
     $httpd = TestHttpd->start(SlowReader::config("Timeout 600\n"), threads => 8, log_level => 'info');
     @slow = two($httpd);
@@ -102,7 +103,7 @@ for my $how ('reset', 'fin') {
     is join(' ', map { $_->{end} } @lines), 'X X X X', "clients that go away ($how) are logged as that";
     is scalar(grep { $_->{sent} > 0 && $_->{sent} < SlowReader::SIZE } @lines), 4, '... with what was sent';
     SlowReader::wait_for($httpd, 0);
-    $httpd->wait_for(sub { SlowReader::descriptors($httpd, '20m.bin') == 0 }, 'files to be closed');
+    $httpd->wait_for(sub { SlowReader::descriptors($httpd, qr{20m\.bin}) == 0 }, 'files to be closed');
     ok served($httpd), '... and others are served';
 }
 
@@ -136,7 +137,7 @@ for my $how ('reset', 'fin') {
     isnt $_->finish, '', '... and see that something is missing' for @slow;
     ok !$_->client->got_close_notify, '... without close_notify' for @slow;
     SlowReader::wait_for($httpd, 0);
-    $httpd->wait_for(sub { SlowReader::descriptors($httpd, '20m.bin') == 0 }, 'files to be closed');
+    $httpd->wait_for(sub { SlowReader::descriptors($httpd, qr{20m\.bin}) == 0 }, 'files to be closed');
     is scalar(() = $httpd->error_log =~ /ssl:info.*Connection closed: the client took nothing of the response for too long/g), $is_event ? 4 : 0, '... the error log says so';
     ok served($httpd), '... and others are served';
 

@@ -128,7 +128,7 @@ END
     my $off = TestHttpd::stock() ? '' : "SSLAsyncOutput off\n";
     my $httpd = TestHttpd->start(SlowReader::config("Timeout 600\n", $off), threads => 16, log_level => 'info');
     my @slow = map { SlowReader->new($httpd) } 1 .. 3;
-    $httpd->wait_for(sub { SlowReader::descriptors($httpd, '20m.bin') == 3 }, 'three answers that are sent');
+    $httpd->wait_for(sub { SlowReader::descriptors($httpd, qr{20m\.bin}) == 3 }, 'three answers that are sent');
     is SlowReader::status($httpd, 'BusyWorkers'), 4, 'SSLAsyncOutput off: a thread for each, and the one that counts' if TestHttpd::mpm() ne 'prefork';
     is SlowReader::waiting($httpd), 0, '... and no figure' unless TestHttpd::stock();
     is $_->finish, '', '... they get every byte' for @slow;
