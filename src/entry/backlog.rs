@@ -237,3 +237,24 @@ pub fn give_up(state: &ConnState) {
     state.wire.discard();
     state.backlog.abandon(conn);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_presses() {
+        for (kind, len, expected) in [
+            (Kind::File, Some(1 << 40), Load::Elsewhere),
+            (Kind::Data, Some(5), Load::Memory(5)),
+            (Kind::Data, None, Load::Pressing),
+            (Kind::EndOfStream, Some(0), Load::Mark),
+            (Kind::EndOfRequest, Some(0), Load::Mark),
+            (Kind::Flush, Some(0), Load::Pressing),
+            (Kind::EndOfConnection, Some(0), Load::Pressing),
+            (Kind::OtherMetadata, Some(0), Load::Pressing),
+        ] {
+            assert_eq!(load((kind, len)), expected, "{kind:?} {len:?}");
+        }
+    }
+}

@@ -129,11 +129,12 @@ for my $how ('reset', 'fin') {
 # Timeout: that of the virtual host, from the last byte that was taken.
 {
     my $limits = TestHttpd::load_also('reqtimeout') . "Timeout 600\nRequestReadTimeout header=2 body=2\n";
-    my $httpd = TestHttpd->start(SlowReader::config($limits, "Timeout 3\n"), threads => 8, log_level => 'info');
-    my @slow = $is_event ? (two($httpd), two($httpd, headers => {Connection => 'close'})) : map { SlowReader->new($httpd) } 1 .. 4;
+    my $httpd = TestHttpd->start(SlowReader::config($limits, "Timeout 5\n"), threads => 8, log_level => 'info');
+    my @slow = map { SlowReader->new($httpd, headers => {Connection => $_ % 2 ? 'close' : undef}) } 1 .. 4;
+    $_->sip(8_000_000) for @slow[0, 1];
     my @lines = SlowReader::lines($httpd, '/20m.bin', 4);
     is join(' ', map { $_->{end} } @lines), 'X X X X', 'clients that take nothing for too long are given up';
-    is scalar(grep { $_->{time} >= 3_000_000 } @lines), 4, '... after Timeout of the virtual host';
+    is scalar(grep { $_->{time} >= 5_000_000 } @lines), 4, '... after Timeout of the virtual host';
     isnt $_->finish, '', '... and see that something is missing' for @slow;
     ok !$_->client->got_close_notify, '... without close_notify' for @slow;
     SlowReader::wait_for($httpd, 0);
