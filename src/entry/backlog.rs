@@ -66,6 +66,10 @@ pub struct Backlog {
     /// The end of the response is there: nobody works on the connection.
     /// Whether it goes on afterwards.
     after: Cell<Option<KeepAlive>>,
+    /// How much less plaintext is passed on at once than usually fits, because
+    /// its records turned out larger: the client wants small fragments, or the
+    /// configuration padding.
+    pub cut: Cell<usize>,
     is_guarded: Cell<bool>,
     is_over: Cell<bool>,
 }

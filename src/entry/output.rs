@@ -190,7 +190,8 @@ impl<'s> Writer<'s> {
         if is_little && !conn.has_buffered_output() || !backlog::is_possible(self.state) {
             return Ok(());
         }
-        let Some(ceiling) = output::fits(conn.base_server().flush_threshold()) else { return Ok(()) };
+        let Some(fits) = output::fits(conn.base_server().flush_threshold()) else { return Ok(()) };
+        let ceiling = fits.saturating_sub(self.state.backlog.cut.get()).max(HOLD);
         (self.ceiling, self.margin) = (Some(ceiling), MARGIN);
         if !self.set_limit(ceiling) {
             conn.push_output().ok()?;
@@ -276,6 +277,13 @@ impl<'s> Writer<'s> {
 
     fn pass(&mut self) -> Result<(), Status> {
         let conn = self.state.conn();
+        if let Some(ceiling) = self.ceiling
+            && self.state.wire.collected() > conn.base_server().flush_threshold()
+        {
+            // Small fragments or padding: less plaintext makes as much of it.
+            self.state.backlog.cut.set(self.state.backlog.cut.get().saturating_add(RECORD));
+            self.ceiling = Some(ceiling.saturating_sub(RECORD).max(HOLD));
+        }
         let passed = self.state.wire.pass();
         if let Err(status) = passed.ok() {
             // Whether close_notify arrives is nobody's concern.

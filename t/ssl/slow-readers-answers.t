@@ -4,6 +4,7 @@ use strict;
 use warnings FATAL => 'all';
 use Test::More;
 use lib 'lib', 't/lib';
+use IPC::Open3 qw(open3);
 use SlowReader ();
 use TestHttpd ();
 use TlsClient ();
@@ -17,7 +18,7 @@ my %reads = ('nothing read' => 0, 'a part read' => 8_000_000);
 
 sub start { return TestHttpd->start(SlowReader::config($base . ($_[0] // ''), $_[1]), threads => 8, log_level => 'info') }
 
-for my $files ('', 'EnableSendfile on', 'EnableMMAP off', 'EnableSendfile on|EnableMMAP off', 'FlushMaxThreshold 20000', 'FlushMaxThreshold 1000000') {
+for my $files ('', 'EnableSendfile on', 'EnableMMAP off', 'EnableSendfile on|EnableMMAP off', 'FlushMaxThreshold 20000', 'FlushMaxThreshold 1000000', 'SSLOpenSSLConfCmd RecordPadding 16384') {
     my $httpd = start(join '', map { "$_\n" } split /\|/, $files);
     my $what = $files || 'as it is';
     for my $version ('1.2', '1.3') {
@@ -30,6 +31,24 @@ for my $files ('', 'EnableSendfile on', 'EnableMMAP off', 'EnableSendfile on|Ena
             is $slow->client->get('/1k.bin')->{body}, $small, '... and the next';
             SlowReader::wait_for($httpd, 0);
         }
+    }
+}
+
+# A client that wants small fragments: more bytes on the wire.
+{
+    my $httpd = start();
+    for my $version ('tls1_2', 'tls1_3') {
+        open my $said, '>', "$httpd->{root}/said" or die "said: $!";
+        my $pid = open3(my $typed, my $shown, '>&' . fileno $said, 'openssl', 's_client', '-quiet', "-$version", '-maxfraglen', 512,
+            '-servername', 'localhost', '-CAfile', TestHttpd::ca(), '-connect', '127.0.0.1:' . $httpd->port);
+        binmode $shown;
+        syswrite $typed, TlsClient::request_text('GET', '/20m.bin', Connection => 'close');
+        SlowReader::wait_for($httpd, 1);
+        my $answer = do { local $/; <$shown> };
+        kill TERM => $pid;
+        waitpid $pid, 0;
+        ok $answer =~ s/\A.*?\r\n\r\n//sr eq SlowReader::body(), "fragments of 512 bytes, $version: the whole answer";
+        SlowReader::wait_for($httpd, 0);
     }
 }
 
