@@ -2,6 +2,8 @@
 #
 #   my $backend = Backend->python('--cert', $file, '--verify', 'require', '--ca', $ca);
 #   ... $backend->port ... $backend->said ...       # a line for each connection and request
+#   my $backend = Backend->hostile('--cert', $file);          # one that misbehaves (lib/hostile.py)
+#   my $backend = Backend->renegotiating($file, $other);      # one that shakes hands again (lib/renegotiating.pl)
 #   my $backend = Backend->command('openssl', 's_server', ...);   # listens on @PORT@; $backend->type("R\n")
 package Backend;
 
@@ -16,9 +18,14 @@ use POSIX ();
 use TestHttpd ();
 use Time::HiRes qw(sleep time);
 
-sub python {
-    my ($class, @options) = @_;
-    my $self = $class->_run(['python3', TestHttpd::root() . '/t/lib/backend.py', @options]);
+sub python  { my ($class, @options) = @_; return $class->_program('backend.py', @options) }
+sub hostile { my ($class, @options) = @_; return $class->_program('hostile.py', @options) }
+sub renegotiating { my ($class, @files) = @_; return $class->_program('renegotiating.pl', @files) }
+
+# One that prints its port first.
+sub _program {
+    my ($class, $program, @options) = @_;
+    my $self = $class->_run([$program =~ /py$/ ? 'python3' : 'perl', TestHttpd::root() . "/t/lib/$program", @options]);
     $self->wait_for(qr/^(\d+)$/m);
     ($self->{port}) = $self->said =~ /^(\d+)$/m;
     return $self;

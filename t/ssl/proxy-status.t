@@ -139,6 +139,24 @@ for my $kind (@kinds) {
     is Curl::status('http://127.0.0.1/', '--proxy', $proxy, '--request-target', "https://localhost:$other/"), $expected, "a forward proxy: $expected";
     is Curl::status('http://127.0.0.1:' . $httpd->port . '/'), 502, 'a backend without TLS that says nothing gets the same from mod_proxy';
 }
+# What became of one request says nothing of the next in the same thread.
+{
+    my ($late, $nobody) = ($backend{late}->port, TestHttpd::free_port());
+    my $few = TestHttpd->start(TestHttpd::load_also(qw(proxy proxy_http proxy_wstunnel)) . <<"END", threads => 2);
+<VirtualHost *:\@PORT@>
+    ProxyWebsocketFallbackToProxyHttp off
+    $trust
+    ProxyPass /tunnel wss://localhost:$late/
+    ProxyPass /nobody https://localhost:$nobody/ retry=0
+</VirtualHost>
+END
+    my $url = 'http://127.0.0.1:' . $few->port;
+    for my $round (1 .. 4) {
+        qx(curl --silent --max-time 30 --output /dev/null --header 'Connection: Upgrade' --header 'Upgrade: websocket' $url/tunnel) for 1 .. 4;
+        is Curl::status("$url/nobody"), 503, "nobody listens: 503, whatever came before ($round)";
+    }
+    like $few->error_log, qr/alert certificate required/, '... where a tunnel has ended because of its handshake';
+}
 # A health check that fails takes the member out before any request meets it.
 $httpd->wait_for(sub { my $checks = () = $httpd->error_log =~ /AH01964: .*\(server checked:80\)/g; $checks > 1 }, 'the second check, which comes after the first');
 is Curl::status(url('checked', '/')), 200, 'a member that fails its health check is not asked';
