@@ -18,6 +18,7 @@ use super::closed;
 use super::config::{DirConf, ServerConf};
 use super::vhost::Vhost;
 use crate::apr::pool::c_string;
+use crate::config::value::natural_number;
 use crate::httpd::command::{Args, Arity, Context, Parms};
 use crate::httpd::log::log;
 use crate::httpd::request::main_server;
@@ -286,6 +287,11 @@ fn existing_file(line: &Line<'_>, path: &CStr) -> Result<std::path::PathBuf, Com
         Ok(found) if found.is_file() && found.len() > 0 => Ok(full),
         _ => Err(format!("{name}: file '{}' does not exist or is empty", full.display())),
     }
+}
+
+/// A number of seconds.
+fn seconds(line: &Line<'_>, args: Args<'_>) -> Result<i64, Complaint> {
+    natural_number(&args.text(0)).ok_or_else(|| format!("{}: invalid argument", line.name))
 }
 
 /// As [`existing_file`], for a directory; checked in every run mode.

@@ -4,7 +4,7 @@
 use super::cache::Found;
 use super::connection::ConnState;
 use super::shared::Hello;
-use super::vhost::{Policy, Vhost};
+use super::vhost::{Policy, Tls, Vhost};
 use super::{challenge, client, report, stapling, tickets};
 use crate::apr::Strings;
 use crate::apr::pool::c_string;
@@ -128,8 +128,7 @@ impl ServerEvents for Events {
         let tls = vhost.tls.as_ref()?;
         let store = tls.sessions.as_ref()?;
         let Found { session, is_ours } = store.find(vhost.server.get(), hello, id)?;
-        // OpenSSL compares the context as well.
-        if session.id_context() != tls.session_context || !client::fits(state, tls, &session, is_ours) {
+        if !admits(state, tls, &session, is_ours) {
             metrics::count(Counter::SessionRefused);
             return None;
         }
@@ -161,7 +160,7 @@ impl ServerEvents for Events {
         };
         let vhost = state.vhost();
         match &vhost.tls {
-            Some(tls) if client::fits(state, tls, session, true) => {
+            Some(tls) if admits(state, tls, session, true) => {
                 metrics::count(Counter::TicketUsed);
                 match status {
                     TicketStatus::Fresh => TicketVerdict::Use,
@@ -226,6 +225,15 @@ impl ServerEvents for Events {
             log_state(state.conn(), ssl, change);
         }
     }
+}
+
+/// Whether a session that was decoded just now may be resumed at the vhost of `tls`: it was made there, or by one that is
+/// the same to clients. OpenSSL compares the context once more, so it becomes that of this one.
+fn admits(state: &ConnState, tls: &Tls, session: &SessionRef, is_ours: bool) -> bool {
+    let is_home = session.id_context() == tls.session_context;
+    (is_home || (is_ours && tls.is_kin_of(session)))
+        && client::fits(state, tls, session, is_ours)
+        && (is_home || session.set_id_context(&tls.session_context))
 }
 
 /// A step of a handshake in the log.

@@ -11,6 +11,7 @@ mod client;
 mod context;
 pub mod key_log;
 mod keys;
+mod kin;
 mod parameters;
 mod pass_phrase;
 mod providers;
@@ -225,6 +226,7 @@ fn start(pool: Pool<'_>, main: Server<'_>) -> Result<(), Failed> {
             return Err(Failed);
         }
     }
+    kin::introduce(main);
     let key_log = common.key_log.clone();
     keys.finish(main);
     start_proxies(pool, main, key_log)?;

@@ -13,13 +13,18 @@ use crate::httpd::Server;
 use crate::httpd::server::ServerSlot;
 use crate::ossl::ctx::SslCtx;
 use crate::ossl::identity::Identity;
+use crate::ossl::session::SessionRef;
 use crate::ossl::srp::Verifiers;
 use crate::ossl::ticket::TicketKeys;
 use crate::policy::verify::Terms;
 use crate::policy::vhost::{AuthGroup, ServerIdentity};
 use openssl::x509::X509Ref;
+use std::collections::HashSet;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
+
+/// The version as it is on the wire.
+const TLS1_3: i32 = 0x0304;
 
 /// A server after start-up.
 pub struct Vhost {
@@ -59,13 +64,29 @@ pub struct Tls {
     pub staples: Staples,
     /// Hex MD5 of the vhost id: what sessions are tied to.
     pub session_context: [u8; 32],
+    /// The `session_context` of all virtual hosts that are the same to clients, if there are others.
+    pub kin: OnceLock<Arc<Kin>>,
     /// What two vhosts must share to serve each other's requests.
     pub identity: ServerIdentity,
     /// As `identity`, for client authentication.
     pub auth: AuthGroup,
 }
 
+/// What sessions of several virtual hosts are tied to.
+pub type Kin = HashSet<[u8; 32]>;
+
 impl Tls {
+    /// Whether a session was made by a virtual host that is the same to clients, in a version that lets it be resumed here:
+    /// TLS 1.3. It must say under which policy that was, which `client::fits` compares, and hold no certificate.
+    #[must_use]
+    pub fn is_kin_of(&self, session: &SessionRef) -> bool {
+        let Some(kin) = self.kin.get() else { return false };
+        session.protocol_version() == TLS1_3
+            && session.id_context().try_into().is_ok_and(|context: [u8; 32]| kin.contains(&context))
+            && session.binding().is_some()
+            && session.peer_certificate().is_none()
+    }
+
     /// Whether the context has the identities of this server.
     #[must_use]
     pub fn are_identities_in_context(&self) -> bool {

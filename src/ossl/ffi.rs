@@ -301,6 +301,7 @@ unsafe extern "C" {
     pub fn SSL_SESSION_has_ticket(session: *const SSL_SESSION) -> c_int;
     pub fn SSL_SESSION_get_ticket_lifetime_hint(session: *const SSL_SESSION) -> c_ulong;
     pub fn SSL_SESSION_get0_id_context(session: *const SSL_SESSION, len: *mut c_uint) -> *const c_uchar;
+    pub fn SSL_SESSION_set1_id_context(session: *mut SSL_SESSION, id: *const c_uchar, len: c_uint) -> c_int;
     pub fn SSL_SESSION_get0_peer(session: *mut SSL_SESSION) -> *mut X509;
     pub fn OCSP_request_add1_nonce(request: *mut o::OCSP_REQUEST, value: *mut c_uchar, len: c_int) -> c_int;
     pub fn OCSP_check_nonce(request: *mut o::OCSP_REQUEST, response: *mut o::OCSP_BASICRESP) -> c_int;

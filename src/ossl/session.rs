@@ -186,6 +186,19 @@ impl SessionRef {
         unsafe { bytes_from(id, length as usize) }
     }
 
+    /// Puts the session into another context, of at most 32 bytes; says whether that was done. For one that nobody else
+    /// has yet.
+    #[must_use]
+    pub fn set_id_context(&self, context: &[u8]) -> bool {
+        let Ok(length) = c_uint::try_from(context.len()) else { return false };
+        // SAFETY: see to_der. The bytes are copied; more than 32 are refused.
+        let done = unsafe { ffi::SSL_SESSION_set1_id_context(self.as_ptr(), context.as_ptr(), length) };
+        if done != 1 {
+            error::clear();
+        }
+        done == 1
+    }
+
     /// When the session was made, in seconds since 1970.
     #[must_use]
     pub fn time(&self) -> i64 {

@@ -16,7 +16,6 @@ use IO::Socket::INET ();
 use Net::SSLeay ();
 use POSIX ();
 use TestHttpd ();
-use Time::HiRes qw(sleep time);
 
 my %program = (
     memcache => sub { my ($port) = @_; return ('memcached', qw(-l 127.0.0.1 -m 16 -U 0 -p), $port) },
@@ -43,11 +42,7 @@ sub run {
         chdir TestHttpd::root() or POSIX::_exit(99);
         exec @command or POSIX::_exit(99);
     }
-    my $deadline = time + TestHttpd::PATIENCE;
-    until ($self->connect) {
-        croak "$command[0] does not listen" if time > $deadline;
-        sleep 0.02;
-    }
+    TestHttpd::wait_until(sub { $self->connect }) or croak "$command[0] does not listen";
     return;
 }
 

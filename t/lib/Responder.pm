@@ -6,6 +6,9 @@
 #   $responder->turn('silent')                     # how /switch behaves from here on
 #   $responder->also_at($port)                     # answers there as well, from here on
 #
+#   $responder->vhost('www', $url, $lines)         # a host www.test that asks about its clients there
+#   my ($client, $outcome) = $responder->client($httpd, 'www', 'plain')   # with that certificate: a status, or 'alert 40'
+#
 # It ends with the object.
 package Responder;
 
@@ -15,6 +18,7 @@ use warnings FATAL => 'all';
 use IO::Socket::INET ();
 use POSIX ();
 use TestHttpd ();
+use TlsClient ();
 
 my $started = 0;
 
@@ -42,6 +46,31 @@ sub issue {
     $self->openssl("req -new -newkey $key -nodes -subj /CN=$name -keyout $name.key -out $name.csr");
     $self->openssl("x509 -req -in $name.csr -CA ca.pem -CAkey ca.key -set_serial $serial -days 2 -extfile $name.ext -out $name.pem");
     return;
+}
+
+# A virtual host that asks about its clients at a URL.
+sub vhost {
+    my ($self, $name, $url, $lines) = @_;
+    return <<"END" . ($lines // '') . "\n</VirtualHost>\n";
+<VirtualHost *:\@PORT@>
+    ServerName $name.test
+    SSLEngine on
+    \@ECDSA@
+    SSLVerifyClient require
+    SSLCACertificateFile $self->{folder}/ca.pem
+    SSLOCSPEnable on
+    SSLOCSPOverrideResponder on
+    SSLOCSPDefaultResponder $url
+END
+}
+
+# A client of such a host after its handshake and a request, and what came of it.
+sub client {
+    my ($self, $httpd, $name, $certificate) = @_;
+    my $file   = "$self->{folder}/" . ($certificate // 'client');
+    my $client = TlsClient->new(port => $httpd->port, sni => "$name.test", ca => undef, cert => "$file.pem", key => "$file.key");
+    my $answer = eval { $client->handshake->get('/1k.bin', Host => "$name.test") };
+    return $client, $answer ? $answer->{status} : 'alert ' . (($client->alerts)[-1] // 0);
 }
 
 # An index that says the same of all certificates; of none for 'unknown'.

@@ -284,11 +284,7 @@ sub stop {
     delete $running{$pid};
     $self->note_crash;
     kill TERM => $pid;
-    my $deadline = time + PATIENCE;
-    while (time < $deadline) {
-        return if waitpid($pid, WNOHANG) != 0;
-        sleep 0.02;
-    }
+    return if wait_until(sub { waitpid($pid, WNOHANG) != 0 });
     kill KILL => $pid;
     waitpid $pid, 0;
     return;
@@ -301,19 +297,24 @@ sub DESTROY {
     return;
 }
 
-# Waits until CONDITION returns true; croaks with the error log when it never does.
-sub wait_for {
-    my ($self, $condition, $what) = @_;
+# Waits until CONDITION returns true; false when it never does.
+sub wait_until {
+    my ($condition) = @_;
     my $deadline = time + PATIENCE;
     until ($condition->()) {
-        if (time > $deadline) {
-            my @lines = split /^/m, $self->error_log;
-            splice @lines, 0, -20 if @lines > 20;
-            croak "waited in vain for $what; the error log ends with:\n", @lines;
-        }
+        return 0 if time > $deadline;
         sleep 0.02;
     }
     return 1;
+}
+
+# As wait_until; croaks with the error log when CONDITION never returns true.
+sub wait_for {
+    my ($self, $condition, $what) = @_;
+    return 1 if wait_until($condition);
+    my @lines = split /^/m, $self->error_log;
+    splice @lines, 0, -20 if @lines > 20;
+    croak "waited in vain for $what; the error log ends with:\n", @lines;
 }
 
 # --- Logs -----------------------------------------------------------------------------------------------------------

@@ -6,39 +6,14 @@ use Test::More;
 use lib 'lib', 't/lib';
 use Responder ();
 use TestHttpd ();
-use TlsClient ();
 
 plan skip_all => 'no such directive' if TestHttpd::stock();
 
 my $responder = Responder->start;
 my $folder    = $responder->folder;
 
-# A virtual host that asks about its clients at a path of the responder.
-sub asks {
-    my ($name, $path, $lines) = @_;
-    return <<"END" . ($lines // '') . "\n</VirtualHost>\n";
-<VirtualHost *:\@PORT@>
-    ServerName $name.test
-    SSLEngine on
-    \@ECDSA@
-    SSLVerifyClient require
-    SSLCACertificateFile $folder/ca.pem
-    SSLOCSPEnable on
-    SSLOCSPOverrideResponder on
-    SSLOCSPDefaultResponder ${\ $responder->url($path) }
-END
-}
-
-# A client after its handshake and a request, and what came of it.
-sub client {
-    my ($httpd, $name, %option) = @_;
-    my $certificate = $option{certificate} // 'client';
-    my $client = TlsClient->new(port => $httpd->port, sni => "$name.test", ca => undef, cert => "$folder/$certificate.pem", key => "$folder/$certificate.key");
-    my $answer = eval { $client->handshake->get('/1k.bin', Host => "$name.test") };
-    return $client, $answer ? $answer->{status} : 'alert ' . (($client->alerts)[-1] // 0);
-}
-
-sub outcome { return (client(@_))[1] }
+sub asks    { my ($name, $path, $lines) = @_; return $responder->vhost($name, $responder->url($path), $lines) }
+sub outcome { return ($responder->client(@_))[1] }
 
 # As many connections at once, each of which occupies a process: outcomes, and questions to the responder.
 sub at_once {
@@ -46,7 +21,7 @@ sub at_once {
     my $before = $responder->count($path);
     my (@clients, @outcomes);
     for (1 .. $count) {
-        my ($client, $outcome) = client($httpd, $name);
+        my ($client, $outcome) = $responder->client($httpd, $name);
         push @clients, $client;
         push @outcomes, $outcome;
     }
@@ -85,9 +60,9 @@ sub files { return grep { m{/[0-9a-f]{64}\z} } glob "$cache/*" }
 
 # Outcome, and how often the responder was asked.
 sub seen {
-    my ($name, $path, %option) = @_;
+    my ($name, $path, $certificate) = @_;
     my $before = $responder->count($path);
-    my $outcome = outcome($httpd, $name, %option);
+    my $outcome = outcome($httpd, $name, $certificate);
     return $outcome, $responder->count($path) - $before;
 }
 
@@ -96,7 +71,7 @@ is_deeply [seen('good', 'good')], [200, 0], 'the answer is there for other proce
 my ($good) = files();
 is scalar files(), 1, 'one record';
 my $record = TestHttpd::slurp($good);
-is_deeply [seen('good', 'good', certificate => 'plain')], [200, 1], 'another certificate is another question';
+is_deeply [seen('good', 'good', 'plain')], [200, 1], 'another certificate is another question';
 my ($plain) = grep { $_ ne $good } files();
 is_deeply [seen('revoked', 'revoked')], ['alert 44', 1], 'a revoked one';
 is_deeply [seen('revoked', 'revoked')], ['alert 44', 0], '... stays that';
@@ -154,7 +129,7 @@ if (!$pid) {
 }
 $httpd->wait_for(sub { $responder->count('gate') }, 'the question');
 is_deeply [seen('good', 'good')], [200, 0], 'the cache answers while a responder does not';
-is_deeply [seen('young', 'good', certificate => 'plain')], [200, 1], '... and others are asked';
+is_deeply [seen('young', 'good', 'plain')], [200, 1], '... and others are asked';
 $responder->write_file('gate-open', '');
 is scalar <$pipe>, 200, '... and at last it does';
 close $pipe;

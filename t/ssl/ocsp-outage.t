@@ -5,33 +5,11 @@ use Test::More;
 use lib 'lib', 't/lib';
 use Responder ();
 use TestHttpd ();
-use TlsClient ();
 
 my $responder = Responder->start;
-my $folder    = $responder->folder;
 my $ours      = !TestHttpd::stock();
 
-sub asks {
-    my ($name, $url, $lines) = @_;
-    return <<"END" . ($lines // '') . "\n</VirtualHost>\n";
-<VirtualHost *:\@PORT@>
-    ServerName $name.test
-    SSLEngine on
-    \@ECDSA@
-    SSLVerifyClient require
-    SSLCACertificateFile $folder/ca.pem
-    SSLOCSPEnable on
-    SSLOCSPOverrideResponder on
-    SSLOCSPDefaultResponder $url
-END
-}
-
-sub outcome {
-    my ($httpd, $name, $certificate) = @_;
-    my $client = TlsClient->new(port => $httpd->port, sni => "$name.test", ca => undef, cert => "$folder/$certificate.pem", key => "$folder/$certificate.key");
-    my $answer = eval { $client->handshake->get('/1k.bin', Host => "$name.test") };
-    return $answer ? $answer->{status} : 'alert ' . (($client->alerts)[-1] // 0);
-}
+sub outcome { return ($responder->client(@_))[1] }
 
 # Handshakes of clients in turn, until one is refused without a question; how many came before.
 sub until_left_alone {
@@ -53,7 +31,7 @@ my $alone = $ours && TestHttpd::mpm() ne 'prefork';
 for my $shared ('', $alone ? "SSLOCSPCache none\n" : ()) {
     my $what = $shared ? 'each process for itself' : 'all processes together';
     my $port = TestHttpd::free_port();
-    my $httpd = TestHttpd->start($shared . asks('dead', "http://127.0.0.1:$port/good") . asks('hung', $responder->url('switch'), 'SSLOCSPResponderTimeout 1'));
+    my $httpd = TestHttpd->start($shared . $responder->vhost('dead', "http://127.0.0.1:$port/good") . $responder->vhost('hung', $responder->url('switch'), 'SSLOCSPResponderTimeout 1'));
     $responder->turn('silent');
 
     # Nobody listens there.
@@ -87,7 +65,7 @@ for my $shared ('', $alone ? "SSLOCSPCache none\n" : ()) {
 
 # A responder that stumbles over one certificate is no outage for the others.
 if ($ours) {
-    my $httpd = TestHttpd->start(asks('picky', $responder->url('picky'), 'SSLOCSPResponderTimeout 1'));
+    my $httpd = TestHttpd->start($responder->vhost('picky', $responder->url('picky'), 'SSLOCSPResponderTimeout 1'));
     for my $round (1, 2, 3) {
         is outcome($httpd, 'picky', 'strange'), 'alert 40', "round $round: the one that nobody answers about";
         is outcome($httpd, 'picky', $_), 200, "... $_" for qw(client plain);

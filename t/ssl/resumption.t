@@ -1,4 +1,5 @@
 # Who comes back is known again: at every child of every MPM, after graceful restarts, by ids and by tickets. Everybody, each time.
+# A thousand of them are in resumption-rates.t.
 use strict;
 use warnings FATAL => 'all';
 use Test::More;
@@ -47,7 +48,8 @@ for my $mpm ('event', 'worker', 'prefork') {
             ($count, @newer) = resumed($httpd, $version, 'first', @newer);
             is $count, CLIENTS, '... and again';
             is((resumed($httpd, $version, 'first-alias', @newer))[0], CLIENTS, '... by another name of the host');
-            is((resumed($httpd, $version, 'second', @newer))[0], 0, '... not at another host, as with the C module');
+            my $there = $ours && $version eq '1.3' ? CLIENTS : 0;
+            is((resumed($httpd, $version, 'second', @newer))[0], $there, $there ? '... at another host of equal terms' : '... not at another host, as with the C module');
             is((resumed($httpd, $version, 'third',  @newer))[0], 0, '... nor where other terms are in force');
             if ($ours && $tickets eq 'on') {
                 # The cache ends with its configuration; the keys of tickets do not.

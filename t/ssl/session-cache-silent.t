@@ -6,6 +6,7 @@ use Test::More;
 use lib 'lib', 't/lib';
 use Cache ();
 use IO::Socket::INET ();
+use Staples ();
 use TestHttpd ();
 use Time::HiRes qw(time);
 use TlsClient ();
@@ -20,13 +21,14 @@ my $modules = TestHttpd::load_also(qw(socache_memcache socache_redis));
 
 sub config {
     my ($cache, $more) = @_;
-    return "${modules}RedisTimeout 1\nSSLSessionCache $cache\nCustomLog logs/processes \"%P\"\n<VirtualHost *:\@PORT@>\nSSLEngine on\nSSLSessionTickets off\n\@ECDSA@\n" . ($more // '') . "\n</VirtualHost>\n";
+    return "${modules}RedisTimeout 1\nSSLSessionCache $cache\nCustomLog logs/processes \"%P\"\n<Location /status>\nSetHandler server-status\n</Location>\n<VirtualHost *:\@PORT@>\nSSLEngine on\nSSLSessionTickets off\n\@ECDSA@\n" . ($more // '') . "\n</VirtualHost>\n";
 }
 
 sub connect_to {
-    my ($httpd, $session, $version) = @_;
+    my ($httpd, $session, $version, $page) = @_;
     my $client = TlsClient->new(port => $httpd->port, version => $version // '1.2', sni => 'localhost', $session ? (session => $session) : ())->handshake;
-    $client->get('/1.bin')->{status} == 200 or die 'no answer';
+    $client->{status} = $client->get($page // '/1.bin')->{status};
+    $client->{status} == 200 or die 'no answer';
     # Without this mark OpenSSL would throw the session away with the connection.
     Net::SSLeay::set_shutdown($client->{ssl}, 3);
     return $client;
@@ -93,7 +95,32 @@ my $listener = IO::Socket::INET->new(Listen => 100, LocalAddr => '127.0.0.1') or
 for my $provider ('redis', 'memcache') {
     my $httpd = TestHttpd->start(config("$provider:127.0.0.1:" . $listener->sockport));
     get_in($httpd, "$provider never answers");
+    # mod_status asks the provider for its figures.
+    my $began = time;
+    is connect_to($httpd, undef, undef, '/status')->{status}, 200, '... mod_status has a page';
+    cmp_ok time - $began, '<', STALL, '... without a stall';
     $httpd->stop;
     unlike $httpd->error_log, qr/exit signal|SIGKILL/, '... and the server ends in order';
+}
+
+# The caches of OCSP: what responders say about clients and about the server comes from them then.
+{
+    my $staples   = Staples->new;
+    my $responder = $staples->responder;
+    my $silent    = 'redis:127.0.0.1:' . $listener->sockport;
+    my $httpd     = TestHttpd->start("${modules}SSLOCSPCache $silent\nSSLStaplingCache $silent\n"
+        . $responder->vhost('asks', $responder->url('good'))
+        . "<VirtualHost *:\@PORT2@>\nSSLEngine on\nSSLUseStapling on\n" . $staples->certificate('a', path => 'good') . '</VirtualHost>');
+    my $began = time;
+    my ($client, $outcome) = $responder->client($httpd, 'asks');
+    is $outcome, 200, 'silent caches of OCSP: a client gets in';
+    cmp_ok time - $began, '<', STALL, '... without a stall';
+    $httpd->wait_log(qr/ssl:warn.*SSLOCSPCache is slow, not asked for a while \(1 since/);
+    my $shown = '';
+    $httpd->wait_for(sub { $shown = qx(openssl s_client -connect 127.0.0.1:${\ $httpd->port(2)} -status </dev/null 2>&1); $shown =~ /Cert Status: good/ }, 'a stapled response');
+    $httpd->wait_log(qr/ssl:warn.*OCSP stapling cache is slow, not asked for a while \(1 since/);
+    $began = time;
+    $httpd->stop;
+    cmp_ok time - $began, '<', STALL, '... and the server ends';
 }
 done_testing;

@@ -16,7 +16,7 @@ my $ours    = !TestHttpd::stock();
 
 sub config {
     my ($cache, $more) = @_;
-    return "${modules}RedisTimeout 1\nSSLSessionCache $cache\n" . join '', map { "<VirtualHost *:\@PORT@>\nServerName $_.example.test:443\nSSLEngine on\nSSLSessionTickets off\n\@ECDSA@\n" . ($more // '') . "\n</VirtualHost>\n" } qw(first second);
+    return "${modules}RedisTimeout 1\nSSLSessionCache $cache\n" . join '', map { "<VirtualHost *:\@PORT@>\nServerName $_.example.test:443\nSSLEngine on\nSSLSessionTickets off\n\@ECDSA@\n" . ($_ eq 'second' ? "\@RSA@\n" : '') . ($more // '') . "\n</VirtualHost>\n" } qw(first second);
 }
 
 sub connect_to {

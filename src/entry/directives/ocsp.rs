@@ -1,11 +1,10 @@
 //! Directives about OCSP checks of clients' certificates.
 
 use super::session::create;
-use super::{Args, Complaint, Directive, Line, existing_file, row};
+use super::{Args, Complaint, Directive, Line, existing_file, row, seconds};
 use crate::config::cache_spec::CacheSpec;
 use crate::config::http_url::HttpUrl;
 use crate::config::ocsp::{OcspCheck, OcspConfig};
-use crate::config::value::natural_number;
 use crate::httpd::command::Arity::{Flag, One, Raw};
 use crate::httpd::command::Context::{Global, Server};
 use crate::httpd::command::words;
@@ -42,7 +41,7 @@ pub const ROWS: &[Directive] = &[
         Server,
         "off",
         c"Whether OCSP responses are believed without a look at their signature ('on', 'off')",
-        no_verify,
+        |line, args| set_flag(line, args, |ocsp| &mut ocsp.no_verify),
     ),
     row(
         c"SSLOCSPOverrideResponder",
@@ -50,7 +49,7 @@ pub const ROWS: &[Directive] = &[
         Server,
         "off",
         c"Whether SSLOCSPDefaultResponder is asked about all certificates ('on', 'off')",
-        override_responder,
+        |line, args| set_flag(line, args, |ocsp| &mut ocsp.override_responder),
     ),
     row(
         c"SSLOCSPProxyURL",
@@ -74,7 +73,7 @@ pub const ROWS: &[Directive] = &[
         Server,
         "10",
         c"How long an OCSP responder may take to answer ('N' seconds)",
-        responder_timeout,
+        |line, args| set_seconds(line, args, |ocsp| &mut ocsp.responder_timeout),
     ),
     row(
         c"SSLOCSPResponseMaxAge",
@@ -82,7 +81,7 @@ pub const ROWS: &[Directive] = &[
         Server,
         "unlimited",
         c"How old an OCSP response may be ('N' seconds)",
-        response_max_age,
+        |line, args| set_seconds(line, args, |ocsp| &mut ocsp.response_max_age),
     ),
     row(
         c"SSLOCSPResponseTimeSkew",
@@ -90,7 +89,7 @@ pub const ROWS: &[Directive] = &[
         Server,
         "300",
         c"How far the clock of an OCSP responder may be wrong ('N' seconds)",
-        response_time_skew,
+        |line, args| set_seconds(line, args, |ocsp| &mut ocsp.response_time_skew),
     ),
     row(
         c"SSLOCSPUseRequestNonce",
@@ -98,7 +97,7 @@ pub const ROWS: &[Directive] = &[
         Server,
         "on",
         c"Whether OCSP responses must repeat a random number of the request ('on', 'off')",
-        use_request_nonce,
+        |line, args| set_flag(line, args, |ocsp| &mut ocsp.use_request_nonce),
     ),
 ];
 
@@ -108,10 +107,21 @@ fn set(line: &Line<'_>, change: impl FnOnce(&mut OcspConfig)) -> Result<(), Comp
     Ok(())
 }
 
-/// A number of seconds.
-fn seconds(line: &Line<'_>, args: Args<'_>) -> Result<Option<i64>, Complaint> {
-    let seconds = natural_number(&args.text(0));
-    seconds.map(Some).ok_or_else(|| format!("{}: invalid argument", line.name))
+fn set_seconds(
+    line: &Line<'_>,
+    args: Args<'_>,
+    place: impl FnOnce(&mut OcspConfig) -> &mut Option<i64>,
+) -> Result<(), Complaint> {
+    let seconds = seconds(line, args)?;
+    set(line, |ocsp| *place(ocsp) = Some(seconds))
+}
+
+fn set_flag(
+    line: &Line<'_>,
+    args: Args<'_>,
+    place: impl FnOnce(&mut OcspConfig) -> &mut Option<bool>,
+) -> Result<(), Complaint> {
+    set(line, |ocsp| *place(ocsp) = Some(args.is_on()))
 }
 
 /// `SSLOCSPCache`.
@@ -138,44 +148,11 @@ pub fn default_responder(line: &Line<'_>, args: Args<'_>) -> Result<(), Complain
     set(line, |ocsp| ocsp.default_responder = Some(args.text(0)))
 }
 
-/// `SSLOCSPOverrideResponder`.
-pub fn override_responder(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
-    set(line, |ocsp| ocsp.override_responder = Some(args.is_on()))
-}
-
-/// `SSLOCSPResponseTimeSkew`.
-pub fn response_time_skew(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
-    let seconds = seconds(line, args)?;
-    set(line, |ocsp| ocsp.response_time_skew = seconds)
-}
-
-/// `SSLOCSPResponseMaxAge`.
-pub fn response_max_age(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
-    let seconds = seconds(line, args)?;
-    set(line, |ocsp| ocsp.response_max_age = seconds)
-}
-
-/// `SSLOCSPResponderTimeout`.
-pub fn responder_timeout(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
-    let seconds = seconds(line, args)?;
-    set(line, |ocsp| ocsp.responder_timeout = seconds)
-}
-
-/// `SSLOCSPUseRequestNonce`.
-pub fn use_request_nonce(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
-    set(line, |ocsp| ocsp.use_request_nonce = Some(args.is_on()))
-}
-
 /// `SSLOCSPProxyURL`.
 pub fn proxy_url(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
     let text = args.text(0);
     let url = HttpUrl::parse(&text).map_err(|_| format!("{}: Cannot parse URL {text}", line.name))?;
     set(line, |ocsp| ocsp.proxy_url = Some(url))
-}
-
-/// `SSLOCSPNoVerify`.
-pub fn no_verify(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
-    set(line, |ocsp| ocsp.no_verify = Some(args.is_on()))
 }
 
 /// `SSLOCSPResponderCertificateFile`.

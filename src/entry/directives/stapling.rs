@@ -1,9 +1,8 @@
 //! Directives about OCSP responses that are sent along with the server's certificates.
 
-use super::{Args, Complaint, Directive, Line, existing_file, row};
+use super::{Args, Complaint, Directive, Line, existing_file, row, seconds};
 use crate::config::cache_spec::{self, CacheSpec};
 use crate::config::stapling::StaplingConfig;
-use crate::config::value::natural_number;
 use crate::httpd::command::Arity::{Flag, One};
 use crate::httpd::command::Context::{Global, Server};
 use crate::httpd::socache::{CreateError, SharedCache};
@@ -24,7 +23,7 @@ pub const ROWS: &[Directive] = &[
         Server,
         "600",
         c"How long an error is stapled, and how long an OCSP responder that fails is left alone at most ('N' seconds)",
-        error_cache_timeout,
+        |line, args| set_seconds(line, args, |stapling| &mut stapling.error_cache_timeout),
     ),
     row(
         c"SSLStaplingFakeTryLater",
@@ -32,7 +31,7 @@ pub const ROWS: &[Directive] = &[
         Server,
         "on",
         c"With SSLStaplingReturnResponderErrors: whether 'try later' is stapled when an OCSP responder does not answer ('on', 'off')",
-        fake_try_later,
+        |line, args| set_flag(line, args, |stapling| &mut stapling.fake_try_later),
     ),
     row(
         c"SSLStaplingFile",
@@ -56,7 +55,7 @@ pub const ROWS: &[Directive] = &[
         Server,
         "10",
         c"How long an OCSP responder may take to answer ('N' seconds)",
-        responder_timeout,
+        |line, args| set_seconds(line, args, |stapling| &mut stapling.responder_timeout),
     ),
     row(
         c"SSLStaplingResponseMaxAge",
@@ -64,7 +63,7 @@ pub const ROWS: &[Directive] = &[
         Server,
         "unlimited",
         c"How old an OCSP response may be when it comes ('N' seconds)",
-        response_max_age,
+        |line, args| set_seconds(line, args, |stapling| &mut stapling.response_max_age),
     ),
     row(
         c"SSLStaplingResponseTimeSkew",
@@ -72,7 +71,7 @@ pub const ROWS: &[Directive] = &[
         Server,
         "300",
         c"How far the clock of an OCSP responder may be wrong ('N' seconds)",
-        response_time_skew,
+        |line, args| set_seconds(line, args, |stapling| &mut stapling.response_time_skew),
     ),
     row(
         c"SSLStaplingReturnResponderErrors",
@@ -80,7 +79,7 @@ pub const ROWS: &[Directive] = &[
         Server,
         "on",
         c"Whether OCSP responses that are errors or out of date are stapled when there is none better ('on', 'off')",
-        return_responder_errors,
+        |line, args| set_flag(line, args, |stapling| &mut stapling.return_responder_errors),
     ),
     row(
         c"SSLStaplingStandardCacheTimeout",
@@ -88,7 +87,7 @@ pub const ROWS: &[Directive] = &[
         Server,
         "3600",
         c"How long an OCSP response is used before a new one is fetched ('N' seconds)",
-        standard_cache_timeout,
+        |line, args| set_seconds(line, args, |stapling| &mut stapling.standard_cache_timeout),
     ),
     row(
         c"SSLUseStapling",
@@ -96,7 +95,7 @@ pub const ROWS: &[Directive] = &[
         Server,
         "off",
         c"Whether OCSP responses are fetched and sent along with the server's certificates ('on', 'off')",
-        use_stapling,
+        |line, args| set_flag(line, args, |stapling| &mut stapling.use_stapling),
     ),
 ];
 
@@ -106,10 +105,21 @@ fn set(line: &Line<'_>, change: impl FnOnce(&mut StaplingConfig)) -> Result<(), 
     Ok(())
 }
 
-/// A number of seconds.
-fn seconds(line: &Line<'_>, args: Args<'_>) -> Result<Option<i64>, Complaint> {
-    let seconds = natural_number(&args.text(0));
-    seconds.map(Some).ok_or_else(|| format!("{}: invalid argument", line.name))
+fn set_seconds(
+    line: &Line<'_>,
+    args: Args<'_>,
+    place: impl FnOnce(&mut StaplingConfig) -> &mut Option<i64>,
+) -> Result<(), Complaint> {
+    let seconds = seconds(line, args)?;
+    set(line, |stapling| *place(stapling) = Some(seconds))
+}
+
+fn set_flag(
+    line: &Line<'_>,
+    args: Args<'_>,
+    place: impl FnOnce(&mut StaplingConfig) -> &mut Option<bool>,
+) -> Result<(), Complaint> {
+    set(line, |stapling| *place(stapling) = Some(args.is_on()))
 }
 
 /// `SSLStaplingCache`.
@@ -128,11 +138,6 @@ pub fn cache(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
     Ok(())
 }
 
-/// `SSLUseStapling`.
-pub fn use_stapling(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
-    set(line, |stapling| stapling.use_stapling = Some(args.is_on()))
-}
-
 /// `SSLStaplingFile`, any number of times.
 pub fn file(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
     let file = existing_file(line, args.word(0).unwrap_or_default())?;
@@ -142,44 +147,4 @@ pub fn file(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
 /// `SSLStaplingForceURL`.
 pub fn force_url(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
     set(line, |stapling| stapling.force_url = Some(args.text(0)))
-}
-
-/// `SSLStaplingResponderTimeout`.
-pub fn responder_timeout(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
-    let seconds = seconds(line, args)?;
-    set(line, |stapling| stapling.responder_timeout = seconds)
-}
-
-/// `SSLStaplingResponseTimeSkew`.
-pub fn response_time_skew(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
-    let seconds = seconds(line, args)?;
-    set(line, |stapling| stapling.response_time_skew = seconds)
-}
-
-/// `SSLStaplingResponseMaxAge`.
-pub fn response_max_age(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
-    let seconds = seconds(line, args)?;
-    set(line, |stapling| stapling.response_max_age = seconds)
-}
-
-/// `SSLStaplingStandardCacheTimeout`.
-pub fn standard_cache_timeout(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
-    let seconds = seconds(line, args)?;
-    set(line, |stapling| stapling.standard_cache_timeout = seconds)
-}
-
-/// `SSLStaplingErrorCacheTimeout`.
-pub fn error_cache_timeout(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
-    let seconds = seconds(line, args)?;
-    set(line, |stapling| stapling.error_cache_timeout = seconds)
-}
-
-/// `SSLStaplingReturnResponderErrors`.
-pub fn return_responder_errors(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
-    set(line, |stapling| stapling.return_responder_errors = Some(args.is_on()))
-}
-
-/// `SSLStaplingFakeTryLater`.
-pub fn fake_try_later(line: &Line<'_>, args: Args<'_>) -> Result<(), Complaint> {
-    set(line, |stapling| stapling.fake_try_later = Some(args.is_on()))
 }

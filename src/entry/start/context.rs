@@ -221,6 +221,7 @@ pub fn build(
         fallback,
         staples,
         session_context,
+        kin: OnceLock::new(),
         identity: identity(declared, loader),
         auth: auth_group(declared),
     })
