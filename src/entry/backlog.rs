@@ -127,6 +127,7 @@ pub fn is_possible(state: &ConnState) -> bool {
     parking::mpm_waits()
         && state.outgoing.is_none()
         && conn.has_state()
+        && !conn.has_own_thread()
         && state.vhost().async_output
         && !state.backlog.is_over.get()
         && conn.has_output_filter(COALESCING)

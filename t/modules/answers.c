@@ -10,9 +10,13 @@
  *   mapped   FILE, mapped
  *   subpool  FILE, opened in a pool that is gone when the handler returns
  *   block    FILE in one block of memory
+ *
+ *   Clogging on|off        in the main server: all connections are served by one thread each, from the first request to
+ *                          the last, as a module asks for that knows of no other way
  */
 #include "httpd.h"
 #include "http_config.h"
+#include "http_connection.h"
 #include "http_protocol.h"
 #include "http_request.h"
 #include "util_filter.h"
@@ -123,12 +127,34 @@ static int handler(request_rec *r)
     return rv == APR_SUCCESS ? OK : AP_FILTER_ERROR;
 }
 
+static int is_clogging;
+
+static const char *set_clogging(cmd_parms *cmd, void *dir, int on)
+{
+    (void)cmd, (void)dir;
+    is_clogging = on;
+    return NULL;
+}
+
+static int pre_connection(conn_rec *c, void *socket)
+{
+    (void)socket;
+    c->clogging_input_filters = is_clogging;
+    return OK;
+}
+
+static const command_rec commands[] = {
+    AP_INIT_FLAG("Clogging", set_clogging, NULL, RSRC_CONF, "whether connections have a thread of their own"),
+    {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL}
+};
+
 static void register_hooks(apr_pool_t *p)
 {
     (void)p;
+    ap_hook_pre_connection(pre_connection, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_handler(handler, NULL, NULL, APR_HOOK_MIDDLE);
 }
 
 module AP_MODULE_DECLARE_DATA answers_module = {
-    STANDARD20_MODULE_STUFF, NULL, NULL, NULL, NULL, NULL, register_hooks, 0
+    STANDARD20_MODULE_STUFF, NULL, NULL, NULL, NULL, commands, register_hooks, 0
 };

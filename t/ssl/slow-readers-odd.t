@@ -91,4 +91,22 @@ for my $case (
     ok $answer->{body} eq "$body\[10 bytes]", '... and is whole' or diag $answer->{error} // length $answer->{body};
     is $client->get('/1k.bin')->{body}, $small, '... and the next answer';
 }
+
+# Connections that have a thread of their own by the will of another module.
+{
+    my $httpd = start("Clogging on\nRequestReadTimeout header=0 body=0\n");
+    for my $header ({}, {Connection => 'close'}) {
+        my $slow = SlowReader->new($httpd, headers => $header);
+        my $what = join ': ', %$header;
+        eval { $slow->sip(8_000_000) };
+        is $slow->finish, '', "a connection with a thread of its own, '$what': the whole answer";
+        if (%$header) {
+            is $slow->client->receive_all, '', '... nothing follows';
+            ok $slow->client->got_close_notify, '... but close_notify';
+        }
+        else {
+            is $slow->client->get('/1k.bin')->{body}, $small, '... and the next answer';
+        }
+    }
+}
 done_testing;
