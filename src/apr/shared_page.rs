@@ -8,6 +8,16 @@
 //! a mutex for the time of copying it to the other place; one that finds the mutex taken gives up, as somebody else
 //! does its work. If a process dies while it has the mutex, the next one gets it, and the current copy is whole. Readers
 //! take no lock.
+//!
+//! Why a reader never takes a mixture for a state: it looks at the generation, copies the words, and looks again.
+//!
+//! - It copies the words of generation g, or newer ones: its first look acquires what the store of g released.
+//! - A word in that copy that is not of g was put there by the change to g + 1, which erases it, or by a later change to
+//!   this copy, g + 2 or further. Each of those stores follows a release fence of its writer, and that one follows the
+//!   store of g + 1: the eraser's own, or one of a writer before it, whose unlocking of the mutex happened before this
+//!   writer took it. The reader's acquire fence follows its load of that word. So the fences synchronise, the store of
+//!   g + 1 happened before the second look, and that cannot give g any more.
+//! - Generations only grow, and 64 bits of them do not come round.
 
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
@@ -90,6 +100,7 @@ impl<const WORDS: usize> SharedPage<WORDS> {
             for (word, shared) in into.iter_mut().zip(self.copy(generation)) {
                 *word = shared.load(Ordering::Relaxed);
             }
+            // Whatever was seen of a later change, the generation tells of it from here on.
             fence(Ordering::Acquire);
             // Otherwise the copy may have been changed meanwhile.
             if self.generation_word().load(Ordering::Relaxed) == generation {
@@ -106,10 +117,13 @@ impl<const WORDS: usize> SharedPage<WORDS> {
             return false;
         }
         let next = seen.wrapping_add(1);
+        // Whoever sees a word of what follows sees that the generation before `seen`, whose copy it replaces, is over.
+        fence(Ordering::Release);
         for (shared, word) in self.copy(next).iter().zip(words) {
             shared.store(*word, Ordering::Relaxed);
         }
         self.generation_word().store(next, Ordering::Release);
+        // Whoever sees a word erased sees that `seen` is over.
         fence(Ordering::Release);
         for shared in self.copy(seen) {
             shared.store(0, Ordering::Relaxed);
@@ -177,18 +191,23 @@ mod tests {
 
     #[test]
     fn readers_see_whole_states() {
+        const CHANGES: u64 = 5_000;
         let page = SharedPage::<64>::new().unwrap();
         thread::scope(|scope| {
-            for _ in 0..2 {
-                scope.spawn(|| {
-                    let mut words = [0; 64];
-                    loop {
+            // Two that write, and two that only read: all of it, or its beginning.
+            for (length, writes) in [(64, true), (64, true), (64, false), (3, false)] {
+                let page = &page;
+                scope.spawn(move || {
+                    let mut words = vec![0; length];
+                    let mut last = 0;
+                    while last < CHANGES {
                         let generation = page.read(&mut words);
-                        assert_eq!(words, [generation; 64]);
-                        if generation >= 2_000 {
-                            break;
+                        assert!(words.iter().all(|word| *word == generation), "{generation}: {words:?}");
+                        assert!(generation >= last, "{generation} after {last}");
+                        last = generation;
+                        if writes {
+                            page.replace(generation, &[generation + 1; 64]);
                         }
-                        page.replace(generation, &[generation + 1; 64]);
                     }
                 });
             }

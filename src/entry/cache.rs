@@ -1,10 +1,9 @@
 //! The session cache shared between processes (`SSLSessionCache`).
 
-use crate::apr::pool::root_scratch;
-use crate::apr::shared_memory::{self, Shareable};
+use super::watched_cache::{Kind, WatchedCache};
 use crate::apr::{Pool, Status, time};
 use crate::httpd::Server;
-use crate::httpd::locked_cache::{LockedCache, Names};
+use crate::httpd::locked_cache::Names;
 use crate::httpd::log::{LogTarget, log};
 use crate::httpd::socache::{Hints, SharedCache};
 use crate::httpd::{Level, Request};
@@ -12,12 +11,9 @@ use crate::metrics::{self, Counter};
 use crate::ossl::callback::ClientHello;
 use crate::ossl::lib::mac::{self, MacKey};
 use crate::ossl::session::{Session, SessionRef, has_extended_master_secret};
-use crate::policy::health::Health;
 use std::ffi::{CStr, c_int};
 use std::fmt::Write as _;
-use std::mem::MaybeUninit;
-use std::sync::OnceLock;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 /// The largest session that is stored, in bytes of DER.
 const LARGEST: usize = 10_240;
@@ -42,22 +38,11 @@ pub struct Found {
     pub is_ours: bool,
 }
 
-/// The cache and its lock.
+/// The cache.
 pub struct SessionStore {
-    cache: LockedCache,
+    cache: WatchedCache,
     /// Made from the secret of `SSLSessionTicketSecretFile`.
     seal: Option<MacKey>,
-    health: &'static Health,
-}
-
-// SAFETY: health consists of atomics, which are zero when their bytes are.
-unsafe impl Shareable for Health {}
-
-/// What all processes know of the cache together. It is made before the first of them, once: memory of this kind is
-/// never given back.
-fn health() -> &'static Health {
-    static HEALTH: OnceLock<&'static Health> = OnceLock::new();
-    HEALTH.get_or_init(|| shared_memory::zeroed().unwrap_or_else(|| Box::leak(Box::default())))
 }
 
 impl SessionStore {
@@ -71,8 +56,8 @@ impl SessionStore {
         server: Server<'_>,
         pool: Pool<'_>,
     ) -> Result<Self, Status> {
-        let cache = LockedCache::open(cache, NAMES, server, pool)?;
-        Ok(Self { cache, seal, health: health() })
+        let cache = WatchedCache::open(cache, Kind::Sessions, NAMES, server, pool)?;
+        Ok(Self { cache, seal })
     }
 
     /// Opens the lock in a child process.
@@ -83,46 +68,6 @@ impl SessionStore {
     /// Ends the cache with its configuration.
     pub fn close(&self, server: Server<'_>) {
         self.cache.close(server);
-    }
-
-    /// Runs `body` under the lock, when the provider needs one.
-    fn locked<R>(
-        &self,
-        server: Server<'_>,
-        body: impl FnOnce(&SharedCache) -> Result<R, Status>,
-    ) -> Result<R, Status> {
-        self.cache.with(body).unwrap_or_else(|status| {
-            self.complain(server, status, "AH02026: Failed to acquire SSL session cache lock");
-            Err(status)
-        })
-    }
-
-    /// Asks the provider, unless it has kept a handshake waiting just before. `None`: it was not asked.
-    fn ask<R>(
-        &self,
-        server: Server<'_>,
-        body: impl FnOnce(&SharedCache) -> Result<R, Status>,
-    ) -> Option<Result<R, Status>> {
-        let asked = time::now();
-        if !self.health.may_ask(asked) {
-            return None;
-        }
-        let answer = self.locked(server, body);
-        if self.health.answered(asked, time::now()) {
-            self.complain(server, Status::SUCCESS, "SSL session cache is slow, not asked for a while");
-        }
-        Some(answer)
-    }
-
-    /// Logs that sessions cannot be kept or found, once a minute.
-    fn complain(&self, server: Server<'_>, status: Status, what: &str) {
-        if let Some(count) = self.health.failed(time::now()) {
-            log!(
-                server,
-                Warn,
-                status => "{what} ({count} since the last such line; clients make full handshakes meanwhile)"
-            );
-        }
     }
 
     /// Puts the seal behind a session. Others take the one and do not look at the other: OpenSSL's decoder, which the C
@@ -147,23 +92,21 @@ impl SessionStore {
     }
 
     /// Stores a session for as long as it may be resumed.
-    pub fn store(&self, server: Server<'_>, pool: Pool<'_>, session: &SessionRef) {
-        let Some(mut der) = session.to_der().and_then(|der| self.sealed(der)) else { return };
-        if der.len() > LARGEST {
-            log!(server, Error, "AH01875: session is too big ({} bytes)", der.len());
+    pub fn store(&self, server: Server<'_>, session: &SessionRef) {
+        let Some(value) = session.to_der().and_then(|der| self.sealed(der)) else { return };
+        if value.len() > LARGEST {
+            log!(server, Error, "AH01875: session is too big ({} bytes)", value.len());
             return;
         }
         let id = session.id();
         let expiry = time::from_seconds(session.time().saturating_add(session.timeout()));
-        let stored = pool
-            .scratch(|scratch| self.ask(server, |cache| cache.store(server, id, expiry, &mut der, scratch)))
-            .flatten();
+        let stored = self.cache.store(server, id, expiry, value);
         metrics::count(match stored {
             Some(Ok(())) => Counter::SessionStored,
             Some(Err(_)) | None => Counter::SessionError,
         });
         if let Some(Err(status)) = stored {
-            self.complain(server, status, "SSL session cache did not take a session");
+            self.cache.failed(server, status, "did not take a session");
         }
         let timeout = format!("timeout={}s ", session.timeout());
         let outcome = if matches!(stored, Some(Ok(()))) { "OK" } else { "BAD" };
@@ -172,42 +115,19 @@ impl SessionStore {
 
     /// Finds a session that the client can resume. Others write to the cache, so what comes from there is believed
     /// only as far as the ClientHello and, afterwards, the policy bear it out.
-    pub fn find(
-        &self,
-        server: Server<'_>,
-        pool: Pool<'_>,
-        hello: &ClientHello<'_>,
-        id: &[u8],
-    ) -> Option<Found> {
-        let mut buffer = [const { MaybeUninit::uninit() }; LARGEST];
-        let found = pool
-            .scratch(|scratch| self.ask(server, |cache| cache.retrieve(server, id, &mut buffer, scratch)))
-            .flatten();
+    pub fn find(&self, server: Server<'_>, hello: &ClientHello<'_>, id: &[u8]) -> Option<Found> {
+        let found = self.cache.find(server, id, LARGEST);
         metrics::count(match &found {
             Some(Ok(_)) => Counter::SessionHit,
             Some(Err(Status::NOTFOUND)) => Counter::SessionMiss,
             Some(Err(_)) | None => Counter::SessionError,
         });
         let session = match found {
-            Some(Ok(value)) => {
-                let (der, is_ours) = self.opened(value);
-                let session = Session::from_der(der).filter(|session| {
-                    let extended = has_extended_master_secret(der);
-                    hello.could_resume(session, id, extended)
-                });
-                // The master secret of the session is in there.
-                value.zeroize();
-                if session.is_none() {
-                    metrics::count(Counter::SessionRefused);
-                    let what = "SSL session cache gave what is no session of the client";
-                    self.complain(server, Status::SUCCESS, what);
-                }
-                session.map(|session| Found { session, is_ours })
-            }
+            Some(Ok(value)) => self.decoded(server, hello, id, &value),
             // Providers do not agree on what to say of an id that they do not have.
             Some(Err(Status::NOTFOUND | Status::EGENERAL)) | None => None,
             Some(Err(status)) => {
-                self.complain(server, status, "SSL session cache cannot be asked for a session");
+                self.cache.failed(server, status, "cannot be asked for a session");
                 None
             }
         };
@@ -218,18 +138,28 @@ impl SessionStore {
         session
     }
 
+    /// The session in a value of the cache, if it is one of the client.
+    fn decoded(&self, server: Server<'_>, hello: &ClientHello<'_>, id: &[u8], value: &[u8]) -> Option<Found> {
+        let (der, is_ours) = self.opened(value);
+        let extended = has_extended_master_secret(der);
+        let session = Session::from_der(der).filter(|session| hello.could_resume(session, id, extended));
+        if session.is_none() {
+            metrics::count(Counter::SessionRefused);
+            self.cache.failed(server, Status::SUCCESS, "gave what is no session of the client");
+        }
+        session.map(|session| Found { session, is_ours })
+    }
+
     /// Forgets a session.
     pub fn remove(&self, server: Server<'_>, id: &[u8]) {
-        let _ = root_scratch(|scratch| self.ask(server, |cache| cache.remove(server, id, scratch)));
-        trace(server, "REM", "OK", id, "", "dead");
+        let removed = self.cache.remove(server, id);
+        let outcome = if matches!(removed, Some(Ok(()))) { "OK" } else { "BAD" };
+        trace(server, "REM", outcome, id, "", "dead");
     }
 
     /// Prints the provider's figures.
     pub fn print_status(&self, request: Request<'_>, flags: c_int) {
-        let _ = self.locked(request.server(), |cache| {
-            cache.print_status(request, flags);
-            Ok(())
-        });
+        self.cache.print_status(request, flags);
     }
 }
 

@@ -119,7 +119,7 @@ impl ServerEvents for Events {
         if !client::fits(state, tls, session, true) {
             return;
         }
-        store.store(vhost.server.get(), state.conn().pool(), session);
+        store.store(vhost.server.get(), session);
     }
 
     fn session_get(&self, ssl: &SslRef, hello: &ClientHello<'_>, id: &[u8]) -> Option<Session> {
@@ -127,7 +127,7 @@ impl ServerEvents for Events {
         let vhost = state.vhost();
         let tls = vhost.tls.as_ref()?;
         let store = tls.sessions.as_ref()?;
-        let Found { session, is_ours } = store.find(vhost.server.get(), state.conn().pool(), hello, id)?;
+        let Found { session, is_ours } = store.find(vhost.server.get(), hello, id)?;
         // OpenSSL compares the context as well.
         if session.id_context() != tls.session_context || !client::fits(state, tls, &session, is_ours) {
             metrics::count(Counter::SessionRefused);

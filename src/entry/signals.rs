@@ -1,6 +1,9 @@
 //! Signals that must wait.
 
+use std::io;
 use std::mem::MaybeUninit;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 /// The signals that were blocked before; they are again when this goes.
 pub struct Blocked(libc::sigset_t);
@@ -25,6 +28,21 @@ fn block_set(set: libc::sigset_t) -> Blocked {
     unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, before.as_mut_ptr()) };
     // SAFETY: a set is an array of integers, which were zeroed and then filled in.
     Blocked(unsafe { before.assume_init() })
+}
+
+impl Blocked {
+    /// A program does not inherit the block.
+    pub fn end_in(&self, command: &mut Command) {
+        let before = self.0;
+        let restore = move || {
+            // SAFETY: the set that was in force before.
+            let failure =
+                unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, std::ptr::null_mut()) };
+            if failure == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(failure)) }
+        };
+        // SAFETY: the closure only makes a system call, which is allowed between fork and exec.
+        unsafe { command.pre_exec(restore) };
+    }
 }
 
 impl Drop for Blocked {
@@ -82,6 +100,21 @@ mod tests {
         let error = without_sigpipe(|| writer.write_all(b"x")).unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe);
         assert!(!is_pending(libc::SIGPIPE));
+    }
+
+    #[test]
+    fn programs_do_not_inherit_the_block() {
+        let blocked = block(&[libc::SIGWINCH]);
+        let mask_of = |command: &mut Command| {
+            let output = command.args(["SigBlk", "/proc/self/status"]).output().unwrap();
+            let line = String::from_utf8(output.stdout).unwrap();
+            u64::from_str_radix(line.split_whitespace().last().unwrap(), 16).unwrap()
+        };
+        let bit = 1_u64 << (libc::SIGWINCH - 1);
+        assert_ne!(mask_of(&mut Command::new("grep")) & bit, 0);
+        let mut command = Command::new("grep");
+        blocked.end_in(&mut command);
+        assert_eq!(mask_of(&mut command) & bit, 0);
     }
 
     #[test]

@@ -40,6 +40,12 @@ impl LockedCache {
         Ok(Self { cache, mutex })
     }
 
+    /// See [`SharedCache::is_local`].
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.cache.is_local()
+    }
+
     /// Opens the lock in a child process. `number` begins the line that says that it cannot be opened.
     pub fn reopen(&self, server: Server<'_>, pool: Pool<'_>, number: &str) {
         if let Some(mutex) = &self.mutex

@@ -89,6 +89,15 @@ impl SharedCache {
         self.provider.flags & sys::AP_SOCACHE_FLAG_NOTMPSAFE != 0
     }
 
+    /// Whether it is in memory or files of this machine: one of httpd's providers for that. Others may wait for somebody
+    /// else.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        // SAFETY: a provider's name is a constant of its module, or NULL.
+        let name = unsafe { text_from(self.provider.name) };
+        name.is_some_and(|name| [c"shmcb", c"dbm"].contains(&name))
+    }
+
     /// Stores `data` until `expiry` (µs since 1970).
     ///
     /// # Errors

@@ -107,6 +107,10 @@ sub keys {
     return map { s/%([0-9A-Fa-f]{2})/chr hex $1/ger } $lines =~ /^key=(\S+)/mg;
 }
 
+# It is there, takes connections, and does not answer.
+sub pause  { my ($self) = @_; kill STOP => $self->{pid} or croak "STOP: $!"; return }
+sub resume { my ($self) = @_; kill CONT => $self->{pid} or croak "CONT: $!"; return }
+
 sub stop {
     my ($self) = @_;
     my $pid = delete $self->{pid} or return;

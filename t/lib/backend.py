@@ -1,5 +1,5 @@
 # A backend for mod_proxy, on Python's ssl: lib/Backend.pm starts it. Prints its port, then a line for each event.
-import argparse, hashlib, os, socket, ssl, sys, threading, time
+import argparse, base64, hashlib, os, socket, ssl, sys, threading, time
 
 arguments = argparse.ArgumentParser()
 arguments.add_argument('--cert', action='append', default=[])      # PEM with certificate, chain and key
@@ -9,6 +9,7 @@ arguments.add_argument('--min', default='1.2')
 arguments.add_argument('--max', default='1.3')
 arguments.add_argument('--ciphers')
 arguments.add_argument('--alpn')
+arguments.add_argument('--address', default='127.0.0.1')
 arguments.add_argument('--tickets', type=int)
 arguments.add_argument('--no-tickets', action='store_true')
 arguments.add_argument('--mode', choices=['serve', 'stall', 'plain', 'close', 'garbage', 'alert'], default='serve')
@@ -85,12 +86,35 @@ def body_of(stream, fields, connection):
         take(int(fields.get('content-length', 0)))
     return total, digest.hexdigest()
 
+def echo(connection, stream, key):
+    """What a browser calls a WebSocket: frames, which come back in capitals (RFC 6455)."""
+    accept = base64.b64encode(hashlib.sha1(key.encode() + b'258EAFA5-E914-47DA-95CA-C5AB0DC85B11').digest()).decode()
+    connection.sendall(b'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n'
+                       b'Sec-WebSocket-Accept: %s\r\n\r\n' % accept.encode())
+    while True:
+        head = stream.read(2)
+        if len(head) < 2:
+            return
+        length = head[1] & 127
+        if length > 125:
+            length = int.from_bytes(stream.read(2 if length == 126 else 8), 'big')
+        mask = stream.read(4)
+        data = bytes(byte ^ mask[index % 4] for index, byte in enumerate(stream.read(length))).upper()
+        say(f'frame {head[0]} {length}')
+        size = bytes([length]) if length < 126 else b'\x7e' + length.to_bytes(2, 'big') if length < 65536 else b'\x7f' + length.to_bytes(8, 'big')
+        connection.sendall(head[:1] + size + data)
+        if head[0] & 15 == 8:
+            return
+
 def answer(connection, stream):
     head = head_of(stream)
     if not head:
         return False
     (method, path, _), fields = head
     say(f'request {method} {path} host={fields.get("host")} expect={fields.get("expect", "-")}')
+    if path.endswith('/echo'):
+        echo(connection, stream, fields['sec-websocket-key'])
+        return False
     if fields.get('upgrade', '').lower() == 'websocket':
         connection.sendall(b'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
         while True:
@@ -119,6 +143,8 @@ def answer(connection, stream):
     if path.endswith('/silence'):
         return False
     body = f'{length} {digest} {name_of(connection)}\n'.encode()
+    if path.endswith('/fields'):
+        body = ''.join(f'{name}: {value}\n' for name, value in fields.items()).encode()
     if '/size/' in path:
         body = b'y' * int(path.rpartition('/')[2])
     connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n' % len(body) + body)
@@ -156,7 +182,7 @@ def serve(raw):
     finally:
         raw.close()
 
-listener = socket.create_server(('127.0.0.1', 0))
+listener = socket.create_server((option.address, 0), family=socket.AF_INET6 if ':' in option.address else socket.AF_INET)
 say(str(listener.getsockname()[1]))
 while True:
     raw, _ = listener.accept()

@@ -3,18 +3,17 @@
 //! The cache is not trusted: records carry a MAC with a key that never leaves the processes of this configuration,
 //! and responses are verified again when they come back. Whatever else goes wrong is as if nothing were there.
 
-use crate::apr::pool::root_scratch;
 use crate::apr::{Pool, Status, time};
+use crate::entry::watched_cache::{Kind, WatchedCache};
 use crate::httpd::Server;
-use crate::httpd::locked_cache::{LockedCache, Names};
+use crate::httpd::locked_cache::Names;
 use crate::httpd::log::log;
 use crate::httpd::socache::{Hints, SharedCache};
 use crate::ossl::lib::mac::{self, MacKey};
-use crate::policy::answers::{Key, Quiet};
+use crate::policy::answers::Key;
 use crate::policy::sealed::{self, OVERHEAD};
 use std::ffi::CStr;
-use std::mem::MaybeUninit;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 /// The name of the mutex in the `Mutex` directive.
 pub const MUTEX: &CStr = c"ssl-ocsp";
@@ -28,14 +27,11 @@ const NAMES: Names = Names {
 const LARGEST: usize = 10_240;
 /// For no longer is anything kept: memcached takes more than 30 days for a date.
 const LONGEST: Duration = Duration::from_secs(86_400);
-/// How often the log says that the lock cannot be had.
-const PAUSE: Duration = Duration::from_secs(60);
 
-/// The cache and its lock.
+/// The cache, and what its records are sealed with.
 pub struct Shared {
-    cache: LockedCache,
+    cache: WatchedCache,
     key: MacKey,
-    complaints: Quiet,
 }
 
 /// Something that was kept.
@@ -53,8 +49,8 @@ impl Shared {
     /// What the provider or the mutex gives; [`Status::EGENERAL`] without random numbers.
     pub fn open(cache: SharedCache, server: Server<'_>, pool: Pool<'_>) -> Result<Self, Status> {
         let key = MacKey::random().ok_or(Status::EGENERAL)?;
-        let cache = LockedCache::open(cache, NAMES, server, pool)?;
-        Ok(Self { cache, key, complaints: Quiet::new(PAUSE) })
+        let cache = WatchedCache::open(cache, Kind::Responses, NAMES, server, pool)?;
+        Ok(Self { cache, key })
     }
 
     /// Opens the lock in a child process.
@@ -67,30 +63,11 @@ impl Shared {
         self.cache.close(server);
     }
 
-    /// Runs `body` under the lock, when the provider needs one. It must do nothing but use the cache.
-    fn locked<R>(
-        &self,
-        server: Server<'_>,
-        body: impl FnOnce(&SharedCache, Pool<'_>) -> Result<R, Status>,
-    ) -> Result<R, Status> {
-        root_scratch(|scratch| {
-            self.cache.with(|cache| body(cache, scratch)).unwrap_or_else(|status| {
-                if self.complaints.may_say("lock", Instant::now()) {
-                    log!(server, Warn, status => "Failed to acquire the lock of SSLOCSPCache");
-                }
-                Err(status)
-            })
-        })
-        .unwrap_or(Err(Status::EGENERAL))
-    }
-
     /// What is kept for `key`.
     pub fn find(&self, server: Server<'_>, key: &Key) -> Option<Kept> {
-        let mut buffer = vec![MaybeUninit::uninit(); LARGEST];
-        let found =
-            self.locked(server, |cache, scratch| cache.retrieve(server, key, &mut buffer, scratch)).ok()?;
+        let found = self.cache.find(server, key, LARGEST)?.ok()?;
         let now = now()?;
-        let opened = sealed::open(key, found, now, &|pieces| self.key.mac(pieces), mac::same);
+        let opened = sealed::open(key, &found, now, &|pieces| self.key.mac(pieces), mac::same);
         let Some(opened) = opened else {
             log!(server, Debug, "SSLOCSPCache: a record that is none, or has ended, is passed over");
             return None;
@@ -108,18 +85,17 @@ impl Shared {
         let until = now().and_then(|now| now.checked_add(i64::try_from(seconds).ok()?));
         let record =
             until.and_then(|until| Some((until, sealed::write(key, until, contents, &|p| self.key.mac(p))?)));
-        let Some((until, mut record)) = record else { return };
-        let expiry = time::from_seconds(until);
-        let kept =
-            self.locked(server, |cache, scratch| cache.store(server, key, expiry, &mut record, scratch));
-        if let Err(status) = kept {
+        let Some((until, record)) = record else { return };
+        let kept = self.cache.store(server, key, time::from_seconds(until), record.into());
+        if let Some(Err(status)) = kept {
             log!(server, Debug, status => "SSLOCSPCache: a record could not be stored");
         }
     }
 
     /// Forgets what is kept for `key`.
     pub fn forget(&self, server: Server<'_>, key: &Key) {
-        let _ = self.locked(server, |cache, scratch| cache.remove(server, key, scratch));
+        // If it stays there, it ends in its time.
+        let _ = self.cache.remove(server, key);
     }
 }
 

@@ -1,14 +1,13 @@
 //! The cache of responses that outlives processes, and that servers may share (`SSLStaplingCache`).
 
-use crate::apr::pool::root_scratch;
 use crate::apr::{Pool, Status, time};
+use crate::entry::watched_cache::{Kind, WatchedCache};
 use crate::httpd::Server;
-use crate::httpd::locked_cache::{LockedCache, Names};
+use crate::httpd::locked_cache::Names;
 use crate::httpd::log::log;
 use crate::httpd::socache::{Hints, SharedCache};
 use crate::io::board::BYTES;
 use std::ffi::CStr;
-use std::mem::MaybeUninit;
 
 /// The name of its mutex in the `Mutex` directive.
 pub const MUTEX: &CStr = c"ssl-stapling";
@@ -25,8 +24,8 @@ pub const LARGEST: usize = BYTES - 1;
 /// The first byte of a value with a good response.
 const GOOD: u8 = 1;
 
-/// The cache and its lock. Values are a byte, 1 for good, and the response in DER, as the C module has them.
-pub struct StapleStore(LockedCache);
+/// The cache. Values are a byte, 1 for good, and the response in DER, as the C module has them.
+pub struct StapleStore(WatchedCache);
 
 impl StapleStore {
     /// Prepares the cache in the configuration pool.
@@ -34,7 +33,7 @@ impl StapleStore {
     /// # Errors
     /// What the provider or the mutex gives.
     pub fn open(cache: SharedCache, server: Server<'_>, pool: Pool<'_>) -> Result<Self, Status> {
-        LockedCache::open(cache, NAMES, server, pool).map(Self)
+        WatchedCache::open(cache, Kind::Staples, NAMES, server, pool).map(Self)
     }
 
     /// Opens the lock in the process that fetches.
@@ -47,35 +46,20 @@ impl StapleStore {
         self.0.close(server);
     }
 
-    fn locked<R>(
-        &self,
-        server: Server<'_>,
-        body: impl FnOnce(&SharedCache, Pool<'_>) -> Result<R, Status>,
-    ) -> Result<R, Status> {
-        let in_pool = |cache: &SharedCache| {
-            root_scratch(|scratch| body(cache, scratch)).unwrap_or(Err(Status::EGENERAL))
-        };
-        self.0.with(in_pool).unwrap_or_else(|status| {
-            log!(server, Warn, status => "AH01948: Failed to acquire OCSP stapling cache lock");
-            Err(status)
-        })
-    }
-
     /// Stores a good response for so many seconds.
     pub fn store(&self, server: Server<'_>, id: &[u8], response: &[u8], seconds: u64) {
-        let mut value = [&[GOOD], response].concat();
+        let value = [&[GOOD], response].concat().into();
         let lifetime = time::from_seconds(i64::try_from(seconds).unwrap_or(i64::MAX));
         let expiry = time::now().saturating_add(lifetime);
-        if self.locked(server, |cache, pool| cache.store(server, id, expiry, &mut value, pool)).is_err() {
+        if !matches!(self.0.store(server, id, expiry, value), Some(Ok(()))) {
             log!(server, Debug, "AH01929: stapling_cache_response: OCSP response session store error!");
         }
     }
 
     /// Finds a good response.
     pub fn find(&self, server: Server<'_>, id: &[u8]) -> Option<Vec<u8>> {
-        let mut buffer = [const { MaybeUninit::uninit() }; BYTES];
-        let found = self.locked(server, |cache, pool| cache.retrieve(server, id, &mut buffer, pool));
-        let good = found.ok().and_then(|value| Some(value.strip_prefix(&[GOOD])?.to_vec()));
+        let found = self.0.find(server, id, BYTES).and_then(Result::ok);
+        let good = found.and_then(|value| Some(value.strip_prefix(&[GOOD])?.to_vec()));
         match good {
             Some(_) => log!(server, Debug, "AH01933: stapling_get_cached_response: cache hit"),
             None => log!(server, Debug, "AH01930: stapling_get_cached_response: cache miss"),

@@ -114,8 +114,8 @@ impl<'a> Asker<'a> {
     ) -> Result<(K, Secret), NotOpened> {
         let mut count = 0;
         loop {
-            talk.log_question(self.server, &FOR_FILES);
-            let answer = talk.ask("Enter pass phrase:").ok_or(NotOpened::NoAnswer)?;
+            let answer =
+                talk.ask(self.server, &FOR_FILES, "Enter pass phrase:").ok_or(NotOpened::NoAnswer)?;
             if let Some(key) = open(&answer) {
                 return Ok((key, answer));
             }
@@ -152,13 +152,14 @@ impl<'a> Asker<'a> {
     /// Runs a program that prints one answer.
     fn run(&self, program: &Path, arguments: &[&str], wording: &Wording) -> Option<Secret> {
         let shown = program.display();
+        let kept = answer::keep_signals();
         log!(
             self.server,
             Info,
             "{}: Init: Requesting pass phrase from dialog filter program ({shown})",
             wording.program
         );
-        match child::answer_of(program, arguments, self.server) {
+        match child::answer_of(program, arguments, self.server, kept) {
             Ok(answer) => answer,
             Err(error) => {
                 log!(self.server, Error, "Init: Failed to run the dialog filter program {shown} ({error})");
@@ -204,7 +205,9 @@ impl Talk<'_> {
 
     /// The first answer that is not empty. A program that gives nothing else would
     /// go on for ever.
-    fn ask(&mut self, question: &str) -> Option<Secret> {
+    fn ask(&mut self, server: Server<'_>, wording: &Wording, question: &str) -> Option<Secret> {
+        let _kept = answer::keep_signals();
+        self.log_question(server, wording);
         for _ in 0..EMPTY_ANSWERS {
             let answer = match self {
                 Self::Terminal(terminal) => terminal.ask(question),
@@ -246,8 +249,6 @@ impl<'a> Prompter for TokenDialog<'a> {
             talk.say(&format!("\nPrivate key {} ({})\n", asker.id, self.identifier));
             self.talk = Some(talk);
         }
-        let talk = self.talk.as_mut()?;
-        talk.log_question(asker.server, &FOR_TOKENS);
-        talk.ask(question)
+        self.talk.as_mut()?.ask(asker.server, &FOR_TOKENS, question)
     }
 }

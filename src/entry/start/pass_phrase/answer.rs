@@ -13,6 +13,12 @@ const ENDING: [i32; 4] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQU
 /// may be asked who is not there yet.
 const PATIENCE: libc::c_int = 10_000;
 
+/// Keeps the ending signals for whoever waits for the answer. Before anybody can know that a question is coming:
+/// one that came in between would be noted by httpd, and nobody would end the wait.
+pub fn keep_signals() -> Blocked {
+    signals::block(&ENDING)
+}
+
 /// The ending signals are blocked, and can be waited for.
 pub struct Pending {
     arrival: OwnedFd,
@@ -22,7 +28,7 @@ pub struct Pending {
 impl Pending {
     /// Blocks them until the value goes; then they are delivered.
     pub fn new() -> Option<Self> {
-        let blocked = signals::block(&ENDING);
+        let blocked = keep_signals();
         let set = signals::set_of(&ENDING);
         // SAFETY: -1 makes a new descriptor for the set.
         let arrival = unsafe { libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC) };

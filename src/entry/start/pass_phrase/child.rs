@@ -2,7 +2,7 @@
 
 use super::answer::{Pending, read_answer};
 use crate::config::pass_phrase::{Ends, Secret, split_command};
-use crate::entry::signals::without_sigpipe;
+use crate::entry::signals::{Blocked, without_sigpipe};
 use crate::httpd::Server;
 use crate::httpd::log::log;
 use std::ffi::OsString;
@@ -74,16 +74,22 @@ fn without_search(program: &str) -> OsString {
 }
 
 /// The first line that a program prints; `None` when it prints nothing. Its environment is empty, it runs in
-/// its own directory, and its exit status does not count.
+/// its own directory, and its exit status does not count. `kept`: the signals that it must not miss.
 ///
 /// # Errors
 /// The program cannot be run.
-pub fn answer_of(program: &Path, arguments: &[&str], server: Server<'_>) -> io::Result<Option<Secret>> {
+pub fn answer_of(
+    program: &Path,
+    arguments: &[&str],
+    server: Server<'_>,
+    kept: Blocked,
+) -> io::Result<Option<Secret>> {
     let mut command = Command::new(program);
     command.args(arguments).env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     if let Some(directory) = program.parent() {
         command.current_dir(directory);
     }
+    kept.end_in(&mut command);
     let mut child = command.spawn()?;
     let answer = child.stdout.take().and_then(|output| {
         let pending = Pending::new();
@@ -91,6 +97,8 @@ pub fn answer_of(program: &Path, arguments: &[&str], server: Server<'_>) -> io::
             log_waiting(server, &program.to_string_lossy());
         })
     });
+    // They are delivered now.
+    drop(kept);
     reap(&mut child);
     Ok(answer)
 }
