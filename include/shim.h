@@ -46,6 +46,7 @@ static inline void shim_brigade_insert_head(apr_bucket_brigade *b, apr_bucket *e
 static inline void shim_brigade_concat(apr_bucket_brigade *a, apr_bucket_brigade *b) { APR_BRIGADE_CONCAT(a, b); }
 static inline apr_bucket *shim_bucket_next(apr_bucket *e) { return APR_BUCKET_NEXT(e); }
 static inline void shim_bucket_remove(apr_bucket *e) { APR_BUCKET_REMOVE(e); APR_BUCKET_INIT(e); }
+static inline void shim_bucket_insert_before(apr_bucket *a, apr_bucket *b) { APR_BUCKET_INSERT_BEFORE(a, b); }
 static inline void shim_bucket_delete(apr_bucket *e) { apr_bucket_delete(e); }
 static inline void shim_bucket_destroy(apr_bucket *e) { apr_bucket_destroy(e); }
 static inline apr_status_t shim_bucket_split(apr_bucket *e, apr_size_t at) { return apr_bucket_split(e, at); }

@@ -4,7 +4,7 @@ use super::block::Block;
 use super::pool::{Pool, bytes_from};
 use super::status::Status;
 use crate::sys;
-use std::ffi::c_char;
+use std::ffi::{c_char, c_void};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
@@ -256,15 +256,35 @@ impl<'b> Brigade<'b> {
 
     /// Makes sure that all buckets last as long as `pool`: what they stand for
     /// is copied or given to that pool, unless it lasts anyhow
-    /// (`apr_bucket_setaside`).
+    /// (`apr_bucket_setaside`). Parts of one file in a row stay parts of one:
+    /// APR would open it again for each.
     ///
     /// # Errors
     /// What a bucket's type gives; those in front of it last.
     pub fn set_aside(&mut self, pool: Pool<'_>) -> Result<(), Status> {
-        self.buckets().try_for_each(|bucket| {
-            // SAFETY: a bucket of this brigade, which stays where it is; the pool is alive.
-            Status(unsafe { sys::shim_bucket_setaside(bucket, pool.as_ptr()) }).ok()
-        })
+        // SAFETY: the brigade is alive.
+        let end = unsafe { sys::shim_brigade_sentinel(self.as_ptr()) };
+        // SAFETY: as above.
+        let mut at = unsafe { sys::shim_brigade_first(self.as_ptr()) };
+        // A file that was opened again, and a part of what it has become.
+        let mut again: Option<(*mut c_void, *mut sys::apr_bucket)> = None;
+        while at != end {
+            let file = (kind_of(at) == Kind::File).then(|| shared_data(at));
+            match again {
+                Some((before, part)) if file == Some(before) => at = replace_part(at, part)?,
+                _ => {
+                    // SAFETY: a bucket of this brigade, which stays where it is; the pool is alive.
+                    Status(unsafe { sys::shim_bucket_setaside(at, pool.as_ptr()) }).ok()?;
+                    // A bucket may have become one of another kind.
+                    let is_other =
+                        |before: &*mut c_void| kind_of(at) == Kind::File && shared_data(at) != *before;
+                    again = file.filter(is_other).map(|before| (before, at)).or(again);
+                }
+            }
+            // SAFETY: `at` is in this brigade.
+            at = unsafe { sys::shim_bucket_next(at) };
+        }
+        Ok(())
     }
 
     /// Total bytes of the buckets that know their length; reading nothing.
@@ -357,6 +377,33 @@ impl<'b> Brigade<'b> {
         }
         Ok(())
     }
+}
+
+/// What the buckets of one file share.
+fn shared_data(bucket: *const sys::apr_bucket) -> *mut c_void {
+    // SAFETY: callers pass a bucket of a brigade they hold.
+    unsafe { (*bucket).data }
+}
+
+/// Puts another part of what `part` is a part of in the place of `bucket`, and
+/// says where that is. Both are in brigades that the caller holds.
+fn replace_part(
+    bucket: *mut sys::apr_bucket,
+    part: *mut sys::apr_bucket,
+) -> Result<*mut sys::apr_bucket, Status> {
+    let mut copy = std::ptr::null_mut();
+    // SAFETY: `part` is alive; `copy` receives a new bucket.
+    Status(unsafe { sys::shim_bucket_copy(part, &raw mut copy) }).ok()?;
+    // SAFETY: alive, and another one than the copy.
+    let old = unsafe { &*bucket };
+    // SAFETY: just made, and nobody else's yet.
+    let new = unsafe { &mut *copy };
+    (new.start, new.length) = (old.start, old.length);
+    // SAFETY: the old bucket is in a brigade, the new one in none.
+    unsafe { sys::shim_bucket_insert_before(bucket, copy) };
+    // SAFETY: the bucket is in a brigade, and nobody uses it afterwards.
+    unsafe { sys::shim_bucket_delete(bucket) };
+    Ok(copy)
 }
 
 fn kind_of(bucket: *const sys::apr_bucket) -> Kind {

@@ -35,16 +35,15 @@ pub struct Held {
 }
 
 impl Held {
-    /// Takes all of `rest`; where that is not possible it is left there.
-    fn new(conn: Conn<'_>, rest: &mut Brigade<'_>) -> Result<Self, Status> {
+    /// Takes all of `rest`, which does not last yet. `None`: it is left there.
+    fn new(conn: Conn<'_>, rest: &mut Brigade<'_>) -> Option<Self> {
         // SAFETY: `Backlog` drops it before the sub-pools of the connection's pool go, in the thread that has the connection.
-        let pool = unsafe { OwnPool::of(conn.pool()) }.ok_or(Status::EGENERAL)?;
+        let pool = unsafe { OwnPool::of(conn.pool()) }?;
         // SAFETY: dropped with the pool, and no other handle is made.
-        let brigade = unsafe { conn.brigade_in(pool.get()) }.ok_or(Status::EGENERAL)?;
-        rest.set_aside(pool.get())?;
+        let brigade = unsafe { conn.brigade_in(pool.get()) }?;
         let mut held = Self { brigade, pool };
         held.brigade.append(rest);
-        Ok(held)
+        Some(held)
     }
 
     fn set_aside(&mut self) -> Result<(), Status> {
@@ -132,6 +131,7 @@ pub fn is_possible(state: &ConnState) -> bool {
     parking::mpm_waits()
         && state.outgoing.is_none()
         && conn.has_state()
+        && !conn.has_own_thread()
         && state.vhost().async_output
         && !state.backlog.is_over.get()
         && conn.has_output_filter(COALESCING)
@@ -171,30 +171,43 @@ pub fn work_off(state: &ConnState, ssl: &Ssl, brigade: &mut Brigade<'_>) -> Resu
         conn.pool().drop_first(End(Rc::clone(backlog)));
     }
     match Held::new(conn, brigade) {
-        Ok(held) => {
-            backlog.put(conn, held);
-            Ok(Progress::Full)
-        }
-        // Nobody knows how to keep it.
-        Err(_) => output::advance(state, ssl, brigade, false),
+        Some(held) => keep(state, ssl, held).map(|(progress, _)| progress),
+        None => output::advance(state, ssl, brigade, false),
     }
 }
 
 /// [`work_off`] of what was taken out. Gives back what is empty then.
 fn go_on(state: &ConnState, ssl: &Ssl, mut held: Held) -> Result<(Progress, Option<Held>), Status> {
-    let conn = state.conn();
-    // What is lost with `held` then is logged as such.
-    let abort = |_: &Status| conn.abort();
-    let progress = output::advance(state, ssl, &mut held.brigade, true).inspect_err(abort)?;
-    if progress != Progress::Full {
-        return Ok((progress, Some(held)));
+    // What is lost with `held` after a failure is logged as such.
+    let progress = output::advance(state, ssl, &mut held.brigade, true);
+    match progress.inspect_err(|_| state.conn().abort())? {
+        Progress::Full => keep(state, ssl, held),
+        progress => Ok((progress, Some(held))),
     }
+}
+
+/// Keeps what the socket did not take. Where nobody knows how to, that is sent
+/// while the thread waits: some of it may belong to the pool of `held` already.
+fn keep(state: &ConnState, ssl: &Ssl, mut held: Held) -> Result<(Progress, Option<Held>), Status> {
+    let conn = state.conn();
     if held.set_aside().is_ok() {
         state.backlog.put(conn, held);
-        return Ok((progress, None));
+        return Ok((Progress::Full, None));
     }
-    let progress = output::advance(state, ssl, &mut held.brigade, false).inspect_err(abort)?;
-    Ok((progress, Some(held)))
+    let progress = output::advance(state, ssl, &mut held.brigade, false);
+    Ok((progress.inspect_err(|_| conn.abort())?, Some(held)))
+}
+
+/// Whoever makes a response waits for the peer now, which may wait for what was
+/// kept of it: that is sent.
+///
+/// # Errors
+/// Nothing more can be sent.
+pub fn catch_up(state: &ConnState, ssl: &Ssl) -> Result<(), Status> {
+    let conn = state.conn();
+    let Some(mut held) = state.backlog.take(conn) else { return Ok(()) };
+    let progress = output::advance(state, ssl, &mut held.brigade, false);
+    progress.inspect_err(|_| conn.abort()).map(|_| ())
 }
 
 /// Goes on with a response that was kept: in the process_connection hook.

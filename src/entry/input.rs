@@ -1,5 +1,6 @@
 //! The input filter: ciphertext in, plaintext out.
 
+use super::backlog;
 use super::connection::ConnState;
 use super::handshake;
 use super::pace::{self, Side};
@@ -182,6 +183,9 @@ fn line(
 fn decrypt(state: &ConnState, ssl: &Ssl, wanted: usize, block: bool) -> Result<Block, Status> {
     if let Some(status) = state.failed.get() {
         return Err(status);
+    }
+    if block {
+        backlog::catch_up(state, ssl)?;
     }
     let waiting = if block { Waiting::Block } else { Waiting::Try };
     state.wire.wait(waiting);

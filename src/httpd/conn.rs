@@ -319,6 +319,13 @@ impl<'c> Conn<'c> {
         !self.rec().cs.is_null()
     }
 
+    /// Whether a filter has asked for one thread that serves the connection from
+    /// its first request to its last.
+    #[must_use]
+    pub fn has_own_thread(self) -> bool {
+        self.rec().clogging_input_filters() != 0
+    }
+
     /// Whether nobody stands between the HTTP layer and this input filter.
     #[must_use]
     pub fn is_read_through(self, filter: Filter<'_>) -> bool {
