@@ -18,6 +18,13 @@ SOURCES  := Cargo.toml $(wildcard Cargo.lock build.rs) $(shell find src include 
 export APXS MPM
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
+# make takes a blank in a path for the end of it.
+ifneq ($(words $(CURDIR)),1)
+ifneq ($(filter-out help certificate,$(or $(MAKECMDGOALS),help)),)
+$(error the path of this folder, $(CURDIR), has blanks, which make cannot handle: move the folder)
+endif
+endif
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help prerequisites test-prerequisites build check unit t t-all test parity run stop bench install uninstall \

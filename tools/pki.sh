@@ -29,8 +29,15 @@ head_of_script() {
     sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
 }
 
+# Prints it for somebody who calls the script without arguments.
 usage() {
     head_of_script >&2
+    exit 2
+}
+
+# Ends a call with wrong arguments.
+wrong() { # WHAT
+    printf '%s: %s; %s -h explains it\n' "$tool" "$1" "$tool" >&2
     exit 2
 }
 

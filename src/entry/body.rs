@@ -145,10 +145,8 @@ entry_point! {
         bytes: sys::apr_off_t,
     ) -> sys::apr_status_t, closed: closed::filter(filter);
     {
-        // SAFETY: httpd passes a filter of a live request.
-        let Some(this) = (unsafe { Filter::from_raw(filter) }) else { return Status::EGENERAL.0 };
-        // SAFETY: httpd passes a brigade that the caller owns.
-        let Some(mut into) = (unsafe { Brigade::from_raw(brigade) }) else { return Status::EGENERAL.0 };
+        // SAFETY: httpd passes a filter of a live request, and a brigade that the caller owns.
+        let Some((this, mut into)) = (unsafe { Filter::of_call(filter, brigade) }) else { return Status::EGENERAL.0 };
         // SAFETY: `hold` alone adds this filter, with a body that the request's pool owns.
         let Some(held) = (unsafe { this.state().cast::<Held>().as_ref() }) else { return Status::EGENERAL.0 };
         let Some(conn) = this.conn() else { return Status::EGENERAL.0 };

@@ -2,7 +2,7 @@
 
 use super::connection::ConnState;
 use super::{closed, input, output};
-use crate::apr::{Brigade, Status};
+use crate::apr::Status;
 use crate::httpd::Conn;
 use crate::httpd::filter::{self, Filter, ReadRequest};
 use crate::sys;
@@ -63,10 +63,8 @@ entry_point! {
         bytes: sys::apr_off_t,
     ) -> sys::apr_status_t, closed: closed::filter(filter);
     {
-        // SAFETY: httpd passes a filter of a live connection.
-        let Some(this) = (unsafe { Filter::from_raw(filter) }) else { return Status::EGENERAL.0 };
-        // SAFETY: httpd passes a brigade that the caller owns.
-        let Some(mut into) = (unsafe { Brigade::from_raw(brigade) }) else { return Status::EGENERAL.0 };
+        // SAFETY: httpd passes a filter of a live connection, and a brigade that the caller owns.
+        let Some((this, mut into)) = (unsafe { Filter::of_call(filter, brigade) }) else { return Status::EGENERAL.0 };
         let request = ReadRequest::from_raw(mode, block, bytes);
         match this.conn().and_then(ConnState::of) {
             Some(state) => input::read(state, &mut into, request).0,
@@ -82,10 +80,8 @@ entry_point! {
         brigade: *mut sys::apr_bucket_brigade,
     ) -> sys::apr_status_t, closed: closed::filter(filter);
     {
-        // SAFETY: httpd passes a filter of a live connection.
-        let Some(this) = (unsafe { Filter::from_raw(filter) }) else { return Status::EGENERAL.0 };
-        // SAFETY: httpd passes a brigade that the caller owns; NULL asks for nothing that we keep.
-        let Some(mut brigade) = (unsafe { Brigade::from_raw(brigade) }) else { return Status::SUCCESS.0 };
+        // SAFETY: httpd passes a filter of a live connection, and a brigade that the caller owns.
+        let Some((this, mut brigade)) = (unsafe { Filter::of_call(filter, brigade) }) else { return Status::EGENERAL.0 };
         match this.conn().and_then(ConnState::of) {
             Some(state) => output::write(state, this, &mut brigade).0,
             None => this.pass_next(&mut brigade).0,
@@ -100,10 +96,8 @@ entry_point! {
         brigade: *mut sys::apr_bucket_brigade,
     ) -> sys::apr_status_t, closed: closed::filter(filter);
     {
-        // SAFETY: httpd passes a filter of a live connection.
-        let Some(this) = (unsafe { Filter::from_raw(filter) }) else { return Status::EGENERAL.0 };
-        // SAFETY: httpd passes a brigade that the caller owns.
-        let Some(mut brigade) = (unsafe { Brigade::from_raw(brigade) }) else { return Status::SUCCESS.0 };
+        // SAFETY: httpd passes a filter of a live connection, and a brigade that the caller owns.
+        let Some((this, mut brigade)) = (unsafe { Filter::of_call(filter, brigade) }) else { return Status::EGENERAL.0 };
         this.pass_next(&mut brigade).0
     }
 }
@@ -118,10 +112,8 @@ entry_point! {
         bytes: sys::apr_off_t,
     ) -> sys::apr_status_t, closed: closed::filter(filter);
     {
-        // SAFETY: httpd passes a filter of a live connection.
-        let Some(this) = (unsafe { Filter::from_raw(filter) }) else { return Status::EGENERAL.0 };
-        // SAFETY: httpd passes a brigade that the caller owns.
-        let Some(mut into) = (unsafe { Brigade::from_raw(brigade) }) else { return Status::EGENERAL.0 };
+        // SAFETY: httpd passes a filter of a live connection, and a brigade that the caller owns.
+        let Some((this, mut into)) = (unsafe { Filter::of_call(filter, brigade) }) else { return Status::EGENERAL.0 };
         let asked = this.conn().and_then(ConnState::of).is_some_and(|state| state.wire.note_wait_time());
         if asked { Status::EAGAIN.0 } else { this.read_next(&mut into, ReadRequest::from_raw(mode, block, bytes)).0 }
     }

@@ -32,6 +32,7 @@ use super::vhost::Vhost;
 use crate::apr::Pool;
 use crate::apr::pool::c_string;
 use crate::config::cache_spec::CacheSpec;
+use crate::config::global::GlobalConfig;
 use crate::config::preset::Preset;
 use crate::config::sni_policy::SniPolicy;
 use crate::config::token;
@@ -79,6 +80,30 @@ pub struct Common<'c> {
     pub key_log: Option<Arc<key_log::KeyLog>>,
     /// What loads keys.
     pub keys: &'c Keys<'c>,
+}
+
+impl<'c> Common<'c> {
+    /// From the settings alone: no cache, no log of keys, nothing known of responders.
+    fn of(
+        pool: Pool<'c>,
+        global: &'c GlobalConfig,
+        staples: &'c stapling::Registry,
+        keys: &'c Keys<'c>,
+    ) -> Self {
+        Self {
+            pool,
+            sni_policy: global.sni_policy,
+            legacy: global.legacy,
+            ticket_limits: ticket::Limits::of(global),
+            max_handshakes: global.max_handshakes,
+            cache: &global.session_cache,
+            staples,
+            store: None,
+            responders: Responders::alone(),
+            key_log: None,
+            keys,
+        }
+    }
 }
 
 /// The start failed; the reason has been logged.
@@ -199,19 +224,8 @@ fn start(pool: Pool<'_>, main: Server<'_>) -> Result<(), Failed> {
     };
     let staples = stapling::Registry::new(staple_spec);
     let keys = Keys::begin(&global.pass_phrase_dialog);
-    let common = Common {
-        pool,
-        sni_policy: global.sni_policy,
-        legacy: global.legacy,
-        ticket_limits: ticket::Limits::of(&global),
-        max_handshakes: global.max_handshakes,
-        cache: &global.session_cache,
-        staples: &staples,
-        store,
-        responders,
-        key_log: key_log::open(main)?,
-        keys: &keys,
-    };
+    let key_log = key_log::open(main)?;
+    let common = Common { store, responders, key_log, ..Common::of(pool, &global, &staples, &keys) };
     log!(main, Info, "AH01887: Init: Initializing (virtual) servers for SSL");
     let (mut loader, mut contexts) = (Loader::begin(global.crypto_device.as_deref()), Contexts::default());
     for server in main.iter() {

@@ -81,6 +81,23 @@ impl<'f> Filter<'f> {
         Some(Self { raw: NonNull::new(raw)?, life: PhantomData })
     }
 
+    /// What every filter function is called with.
+    ///
+    /// # Safety
+    /// Each is NULL, or: `filter` is one of a connection that lives during `'f`, and `brigade` one that the caller
+    /// owns and leaves alone meanwhile.
+    #[must_use]
+    pub unsafe fn of_call(
+        filter: *mut sys::ap_filter_t,
+        brigade: *mut sys::apr_bucket_brigade,
+    ) -> Option<(Self, Brigade<'f>)> {
+        // SAFETY: the caller's promise.
+        let filter = unsafe { Self::from_raw(filter) }?;
+        // SAFETY: the caller's promise.
+        let brigade = unsafe { Brigade::from_raw(brigade) }?;
+        Some((filter, brigade))
+    }
+
     fn rec(self) -> &'f sys::ap_filter_t {
         // SAFETY: the filter is alive (type invariant).
         unsafe { &*self.raw.as_ptr() }

@@ -49,6 +49,12 @@ for my $document (keys %text) {
     my $prose = $text{$document} =~ s/^```.*?^```//gmsr;
     $anchors{$document}{anchor($_)} = 1 for $prose =~ /^#+ (.*)$/mg;
 }
+# A page that begins with a list of its sections has all of them there.
+for my $document (sort keys %text) {
+    my @listed = map { anchor($_) } $text{$document} =~ /^- \[([^\]]*)\]\(#/mg or next;
+    is_deeply \@listed, [map { anchor($_) } $text{$document} =~ /^## (.*)$/mg], "$document lists its sections";
+}
+
 my $links = 0;
 for my $document (sort keys %text) {
     my $prose = $text{$document} =~ s/^```.*?^```//gmsr =~ s/`[^`]*`//gr;

@@ -90,4 +90,26 @@ my $usage = Tool::run('match-check');
 is $usage->{status}, 2, 'without arguments';
 like $usage->{output}, qr/Exit status: 0 they match/, '... the usage';
 is Tool::run('match-check', 'a', 'b', 'c')->{status}, 2, 'too many arguments';
+
+# Wrong usage of any tool: status 2, and one line that names what is wrong.
+for (
+    [qr/'--bogus'/,            'certificate',    '--bogus'],
+    [qr/'NAMES=x'/,            'certificate',    'NAME=a.example.test', 'NAMES=x'],
+    [qr/NAME=/,                'certificate',    'TYPE=dummy'],
+    [qr/TYPE is dummy/,        'certificate',    'NAME=a.example.test', 'TYPE=foo'],
+    [qr/DAYS/,                 'certificate',    'NAME=a.example.test', 'DAYS=soon'],
+    [qr/neither a DNS name/,   'certificate',    'NAME=a..example.test'],
+    [qr/'--bogus'/,            'sign',           '--bogus'],
+    [qr/CSR=FILE/,             'sign',           'CA=here'],
+    [qr/DAYS/,                 'sign',           'CA=here', 'CSR=there', 'DAYS=soon'],
+    [qr/one or two files/,     'match-check',    'a', 'b', 'c'],
+    [qr/--bogus/,              'match-check',    '--bogus'],
+    [qr/--bogus/,              'hash-links',     '--bogus'],
+    [qr/--bogus/,              'migrate-config', '--bogus', 'file'],
+) {
+    my ($message, @call) = @$_;
+    my $run = Tool::run(@call);
+    is $run->{status}, 2, "@call: status";
+    like $run->{output}, qr/\A\Q$call[0]\E: [^\n]*$message[^\n]*\n\z/, '... one line';
+}
 done_testing;

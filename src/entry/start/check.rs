@@ -10,7 +10,6 @@ use crate::config::cache_spec::CacheSpec;
 use crate::config::vhost_id::vhost_id;
 use crate::entry::config::ServerConf;
 use crate::entry::identities::Loader;
-use crate::entry::ocsp::Responders;
 use crate::httpd::log::log;
 use crate::httpd::{Server, version};
 use std::path::Path;
@@ -29,19 +28,7 @@ pub fn run(pool: Pool<'_>, main: Server<'_>) -> usize {
     let site = Site { main, server: main, id: "", is_start: false };
     found += usize::from(ticket::origin(&site, &global).is_err());
     let keys = Keys::begin(&global.pass_phrase_dialog);
-    let common = Common {
-        pool,
-        sni_policy: global.sni_policy,
-        legacy: global.legacy,
-        ticket_limits: ticket::Limits::of(&global),
-        max_handshakes: global.max_handshakes,
-        cache: &global.session_cache,
-        staples: &staples,
-        store: None,
-        responders: Responders::alone(),
-        key_log: None,
-        keys: &keys,
-    };
+    let common = Common::of(pool, &global, &staples, &keys);
     let (mut loader, mut contexts, mut backends) =
         (Loader::begin(device), Contexts::default(), Backends::default());
     for server in main.iter() {

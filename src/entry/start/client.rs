@@ -50,7 +50,7 @@ pub fn configure(site: &Site<'_>, ctx: &SslCtx, declared: &ServerConfig) -> Resu
     }
     let has_lists = declared.ca_revocation_file.is_some() || declared.ca_revocation_path.is_some();
     check_revocation(site, "SSL", terms.crl, has_lists)?;
-    open(site, declared)
+    open_trust(site, Places::of_clients(declared))
 }
 
 /// The names that clients choose their certificates by.
@@ -134,12 +134,13 @@ pub fn check_revocation(
     }
 }
 
-fn open(site: &Site<'_>, declared: &ServerConfig) -> Result<Option<Trust>, Failed> {
+/// Reads CAs and lists of revoked certificates; nothing without a line that names some.
+pub fn open_trust(site: &Site<'_>, places: Places) -> Result<Option<Trust>, Failed> {
     let crls = format!(
         "AH01901: Host {}: unable to configure X.509 CRL storage for certificate revocation",
         site.id
     );
-    match Trust::open(Places::of_clients(declared)) {
+    match Trust::open(places) {
         Ok(trust) => Ok(trust),
         Err(TrustError::Authorities(errors)) => {
             site.fail("AH01895: Unable to configure verify locations for client authentication", &errors)

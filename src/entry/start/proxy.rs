@@ -4,7 +4,7 @@
 pub mod check;
 mod machine;
 
-use super::client::check_revocation;
+use super::client::{check_revocation, open_trust};
 use super::context::Site;
 use super::key_log::KeyLog;
 use super::{Failed, ciphers, fatal};
@@ -17,7 +17,7 @@ use crate::entry::config::ServerConf;
 use crate::entry::offered;
 use crate::entry::proxy::events::EVENTS;
 use crate::entry::proxy::{ProxyPolicy, Section};
-use crate::entry::trust::{Places, Trust, TrustError};
+use crate::entry::trust::Places;
 use crate::entry::vhost::Vhost;
 use crate::httpd::log::{LogTarget, log};
 use crate::httpd::request::main_server;
@@ -27,7 +27,6 @@ use crate::ossl::ctx::{SessionCacheMode, SslCtx, Verify, options};
 use crate::ossl::lib::sha256;
 use crate::policy::backend::Checks;
 use crate::policy::verify::Terms;
-use openssl::x509::X509;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -162,7 +161,7 @@ fn make(
     let has_lists = declared.ca_revocation_file.is_some() || declared.ca_revocation_path.is_some();
     check_revocation(site, "SSLProxy", checks.chain.crl, has_lists)?;
     let machine::Loaded { pairs, trusted } = machine::load(site, &ctx, declared)?;
-    let trust = open_trust(site, declared, trusted)?;
+    let trust = open_trust(site, Places::of_backends(declared, trusted))?;
     let policy = ProxyPolicy::new(ctx, site.id, site.server.slot(), checks, digest);
     Ok(policy.with(trust, pairs, key_log))
 }
@@ -197,20 +196,4 @@ fn load_authorities(site: &Site<'_>, ctx: &SslCtx, declared: &ProxyConfig) -> Re
         );
     }
     Ok(())
-}
-
-fn open_trust(site: &Site<'_>, declared: &ProxyConfig, trusted: Vec<X509>) -> Result<Option<Trust>, Failed> {
-    let id = site.id;
-    let crls =
-        format!("AH01901: Host {id}: unable to configure X.509 CRL storage for certificate revocation");
-    match Trust::open(Places::of_backends(declared, trusted)) {
-        Ok(trust) => Ok(trust),
-        Err(TrustError::Authorities(errors)) => {
-            site.fail("AH01895: Unable to configure verify locations for client authentication", &errors)
-        }
-        Err(error @ TrustError::Read(..)) => site.fail(&format!("{crls}: {error}"), &[]),
-        Err(TrustError::Crls(file, errors)) => {
-            site.fail(&format!("{crls}: no usable lists in {}", file.display()), &errors)
-        }
-    }
 }
