@@ -28,6 +28,7 @@ pub mod pace;
 pub mod parking;
 pub mod proxy;
 mod quota;
+mod receive;
 mod renegotiate;
 pub mod report;
 pub mod request;

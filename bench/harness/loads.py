@@ -90,6 +90,7 @@ LOADS = (
     _resumption("resume-ticket-1.2", "resumption, ticket, TLS 1.2", "p256", "1.2", 0.92, "ticket"),
     _resumption("resume-ticket-1.3", "resumption, ticket, TLS 1.3", "p256", "1.3", None, "ticket"),
     _bulk("proxy-file", "100 MB through to a TLS backend", "get", ("-u", "/large.bin"), 0.65, "proxy-kept"),
+    _bulk("proxy-upload", "upload of 100 MB to a TLS backend", "post", ("-u", "/small.txt"), 0.65, "proxy-kept"),
     Load("proxy-kept", "1 KB from a TLS backend, connection kept", "proxy-kept",
          ("get", "-v", "1.3", *_ECDSA, *_SMALL, "-c", "4"), "request", None, first_count=500),
     Load("proxy-new", "1 KB from a TLS backend, connection not kept", "proxy-new",

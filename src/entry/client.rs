@@ -19,8 +19,9 @@ use crate::ossl::x509;
 use crate::policy::verify::{
     self, CRL_EXPIRED, Completed, Digest, GOOD, Outcome, Shown, Step, StepVerdict, TOO_LONG, Terms,
 };
-use openssl::x509::{X509Ref, X509StoreContextRef};
+use openssl::x509::{X509, X509Ref, X509StoreContextRef};
 use std::cell::{Cell, RefCell};
+use std::ptr;
 use std::sync::Arc;
 
 /// What is known while the client is verified.
@@ -37,6 +38,8 @@ pub struct Verification {
     /// When the first certificate of the chain expires, in seconds since 1970: of this handshake, or of the one
     /// that made the session which is resumed.
     until: Cell<Option<i64>>,
+    /// The certificate that was shown, with its digest: sessions and requests ask for that, too.
+    shown: RefCell<Option<(X509, Digest)>>,
 }
 
 impl Verification {
@@ -56,6 +59,17 @@ impl Verification {
 
     fn loaded(&self) -> Option<Arc<Loaded>> {
         self.trust.borrow().clone()
+    }
+
+    /// The digest of a certificate, made once as long as it is the same object.
+    fn digest(&self, certificate: &X509Ref) -> Option<Digest> {
+        let known = |(shown, digest): &(X509, Digest)| ptr::eq(&**shown, certificate).then_some(*digest);
+        let known = self.shown.borrow().as_ref().and_then(known);
+        known.or_else(|| {
+            let digest = sha256(&certificate.to_der().ok()?)?;
+            self.shown.replace(Some((certificate.to_owned(), digest)));
+            Some(digest)
+        })
     }
 }
 
@@ -202,10 +216,6 @@ fn policy(state: &ConnState, tls: &Tls) -> Option<Digest> {
     }
 }
 
-fn certificate_digest(certificate: &X509Ref) -> Option<Digest> {
-    sha256(&certificate.to_der().ok()?)
-}
-
 /// What ties a session to the terms and the client that it was made with.
 #[must_use]
 pub fn binding(state: &ConnState, tls: &Tls, ssl: &SslRef, session: &SessionRef) -> Binding {
@@ -214,7 +224,7 @@ pub fn binding(state: &ConnState, tls: &Tls, ssl: &SslRef, session: &SessionRef)
             None => ([0; 32], 0, Binding::ENDLESS),
             Some(certificate) => {
                 let result = u8::try_from(ssl.verify_result()).ok()?;
-                (certificate_digest(&certificate)?, result, state.verification.until.get()?)
+                (state.verification.digest(&certificate)?, result, state.verification.until.get()?)
             }
         };
         Some(Binding { policy: policy(state, tls)?, result, client, until })
@@ -245,7 +255,7 @@ pub fn fits(state: &ConnState, tls: &Tls, session: &SessionRef, is_ours: bool) -
     }
     let shown = match session.peer_certificate() {
         None if bound.client == [0; 32] => Shown::Nothing,
-        Some(certificate) if certificate_digest(&certificate) == Some(bound.client) => {
+        Some(certificate) if state.verification.digest(&certificate) == Some(bound.client) => {
             let checks = tls.verify.crl.scope != CrlScope::None;
             let lists = !checks || state.verification.loaded().is_none_or(|loaded| loaded.is_timely());
             let chain = time::now() < time::from_seconds(bound.until) && is_timely(&certificate);
@@ -268,7 +278,7 @@ pub fn outcome(state: &ConnState, ssl: &Ssl) -> Option<Outcome> {
     let tls = vhost.tls.as_ref()?;
     let certificate = match ssl.peer_certificate() {
         None => None,
-        Some(certificate) => Some(certificate_digest(&certificate)?),
+        Some(certificate) => Some(state.verification.digest(&certificate)?),
     };
     // A handshake that follows another one resumes nothing.
     let resumed = ssl.is_resumed() && !state.again.is_begun();

@@ -198,16 +198,20 @@ impl ServerEvents for Events {
 
     fn ticket_key_used(&self, ssl: &SslRef, to: TicketUse) {
         let Some(state) = state_of(ssl) else { return };
-        let vhost = state.vhost();
-        let what = match to {
-            TicketUse::Seal => {
-                "AH02289: TLS session ticket key for {} successfully set, creating new session ticket"
-            }
-            TicketUse::Open => {
-                "AH02290: TLS session ticket key for {} successfully set, decrypting existing session ticket"
-            }
-        };
-        log!(state.conn(), Debug, "{}", what.replace("{}", &vhost.id));
+        let (conn, vhost) = (state.conn(), state.vhost());
+        let id = &vhost.id;
+        match to {
+            TicketUse::Seal => log!(
+                conn,
+                Debug,
+                "AH02289: TLS session ticket key for {id} successfully set, creating new session ticket"
+            ),
+            TicketUse::Open => log!(
+                conn,
+                Debug,
+                "AH02290: TLS session ticket key for {id} successfully set, decrypting existing session ticket"
+            ),
+        }
     }
 
     fn srp_verifiers(&self, ssl: &SslRef) -> Option<Arc<Verifiers>> {

@@ -21,11 +21,18 @@ const TIME: &CStr = c"SSL/TLS Time Filter";
 /// The same, as it stands in a filter chain.
 pub const TIME_IN_CHAIN: &CStr = c"ssl/tls time filter";
 
+/// Reads from the socket, below all others but core's.
+const SOCKET: &CStr = c"SSL/TLS Socket Filter";
+/// The same, as it stands in a filter chain.
+pub const SOCKET_IN_CHAIN: &CStr = c"ssl/tls socket filter";
+
 /// Registers the filters; in the register_hooks callback.
 pub fn register() {
     let connection = sys::AP_FTYPE_CONNECTION;
     filter::register_input(TLS, Some(input_filter), connection + 5);
     filter::register_input(TIME, Some(time_filter), connection + 9);
+    // Core adds its own of this type later, and so below.
+    filter::register_input(SOCKET, Some(socket_filter), sys::AP_FTYPE_NETWORK);
     filter::register_output(TLS, Some(output_filter), connection + 5);
     filter::register_output(COALESCING_AS_REGISTERED, Some(pass_through), connection + 4);
 }
@@ -44,6 +51,7 @@ pub fn add(conn: Conn<'_>) -> Option<Pair<'_>> {
     filter::add_output(conn, COALESCING_AS_REGISTERED)?;
     let output = filter::add_output(conn, TLS)?;
     let input = filter::add_input(conn, TLS)?;
+    filter::add_input(conn, SOCKET)?;
     Some(Pair { input, output })
 }
 
@@ -116,5 +124,27 @@ entry_point! {
         let Some((this, mut into)) = (unsafe { Filter::of_call(filter, brigade) }) else { return Status::EGENERAL.0 };
         let asked = this.conn().and_then(ConnState::of).is_some_and(|state| state.wire.note_wait_time());
         if asked { Status::EAGAIN.0 } else { this.read_next(&mut into, ReadRequest::from_raw(mode, block, bytes)).0 }
+    }
+}
+
+entry_point! {
+    /// Input filter `SSL/TLS Socket Filter`.
+    fn socket_filter(
+        filter: *mut sys::ap_filter_t,
+        brigade: *mut sys::apr_bucket_brigade,
+        mode: sys::ap_input_mode_t,
+        block: sys::apr_read_type_e,
+        bytes: sys::apr_off_t,
+    ) -> sys::apr_status_t, closed: closed::filter(filter);
+    {
+        // SAFETY: httpd passes a filter of a live connection.
+        let Some(this) = (unsafe { Filter::from_raw(filter) }) else { return Status::EGENERAL.0 };
+        // SAFETY: httpd passes a brigade that the caller owns.
+        let Some(mut into) = (unsafe { Brigade::from_raw(brigade) }) else { return Status::EGENERAL.0 };
+        let request = ReadRequest::from_raw(mode, block, bytes);
+        match this.conn().and_then(ConnState::of) {
+            Some(state) => state.wire.receiver.read(this, &mut into, request).0,
+            None => this.read_next(&mut into, request).0,
+        }
     }
 }

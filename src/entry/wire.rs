@@ -9,6 +9,7 @@
 //! next filters can reach this module again. So nothing here is borrowed
 //! across such a call: brigades are taken out of their place and put back.
 
+use super::receive::Receiver;
 use crate::apr::brigade::Bucket;
 use crate::apr::{Block, Brigade, Kind, Status};
 use crate::httpd::conn::ConnSlot;
@@ -24,13 +25,6 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 mod below;
-
-/// What the next filter is asked for when records are large: several records
-/// at once. For small ones it is asked for just what OpenSSL wants, since core
-/// hands that out of what it has already read, without another system call.
-const READ_AHEAD: usize = 64 * 1024;
-/// A record of this size makes reading ahead worth while.
-const LARGE_RECORD: usize = 4 * 1024;
 
 /// How reads behave for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,10 +65,8 @@ pub struct Wire {
     /// When nothing is waited for any more: a handshake has taken its time,
     /// however often something arrived meanwhile.
     deadline: Cell<Option<Instant>>,
-    /// It goes to a backend.
-    is_outgoing: bool,
-    /// The last read from its socket has found much.
-    flows: Cell<bool>,
+    /// What the lowest filter reads with.
+    pub receiver: Receiver,
     /// Bytes that have come from the network.
     received: Cell<u64>,
     /// The first flight of a client that takes its time with it.
@@ -96,6 +88,8 @@ impl Wire {
         let arrived = unsafe { conn.kept_brigade() }?;
         // SAFETY: as above.
         let ready = unsafe { conn.kept_brigade() }?;
+        // SAFETY: as above.
+        let receiver = unsafe { Receiver::new(conn) }?;
         Some(Rc::new(Self {
             conn: conn.slot(),
             input: input.slot(),
@@ -113,8 +107,7 @@ impl Wire {
             traced: Cell::new(conn.logs(Level::Trace4)),
             starved: Cell::new(false),
             deadline: Cell::new(None),
-            is_outgoing: conn.is_outgoing(),
-            flows: Cell::new(false),
+            receiver,
             received: Cell::new(0),
             gathered: Cell::default(),
             broken: Cell::new(None),
@@ -363,15 +356,9 @@ impl Wire {
 
     /// Asks the next input filter for ciphertext. `Ok(false)`: nothing there.
     fn fetch(&self, arrived: &mut Brigade<'_>, wanted: usize, block: bool) -> Result<bool, Status> {
-        let bytes = if wanted >= LARGE_RECORD { READ_AHEAD.max(wanted) } else { wanted };
-        let input = self.input.get();
-        let status = self.within_deadline(|| {
-            Ok(if self.is_outgoing && input.is_followed_by_core() {
-                self.receive(arrived, block)
-            } else {
-                input.read_next(arrived, ReadRequest::bytes(bytes, block))
-            })
-        })?;
+        let bytes = self.receiver.ask_for(wanted);
+        let status = self
+            .within_deadline(|| Ok(self.input.get().read_next(arrived, ReadRequest::bytes(bytes, block))))?;
         if self.cut.get() && arrived.is_empty() {
             return Err(Status::TIMEUP);
         }
@@ -385,23 +372,6 @@ impl Wire {
         status.ok()?;
         // Core and others answer "nothing there" with an empty brigade.
         Ok(!arrived.is_empty())
-    }
-
-    /// Takes ciphertext from the socket itself: as much as is there, in one
-    /// call. Of a connection to a backend nobody else reads, from its first
-    /// byte on, so core's filter has nothing of it.
-    fn receive(&self, arrived: &mut Brigade<'_>, block: bool) -> Status {
-        let conn = self.conn.get();
-        let size = if self.flows.get() { READ_AHEAD } else { RECORD + RECORD_OVERHEAD };
-        let mut data = Block::new(size);
-        match data.fill(size, |spare| conn.receive(spare, block)) {
-            Ok(count) => {
-                self.flows.set(count >= RECORD);
-                arrived.push(Bucket::from_block(data.shrunk(), conn.bucket_alloc()));
-                Status::SUCCESS
-            }
-            Err(status) => status,
-        }
     }
 
     /// Another vhost's log level is in force.

@@ -264,15 +264,17 @@ impl<'c> Conn<'c> {
     /// `EAGAIN` when there is nothing, `EOF` at the end.
     pub fn receive(self, into: &mut [MaybeUninit<u8>], block: bool) -> Result<usize, Status> {
         let Some((socket, descriptor)) = self.socket() else { return Err(Status::EGENERAL) };
-        // SAFETY: the descriptor is open as long as the connection, and the buffer has room for so much.
-        let got = unsafe { libc::recv(descriptor, into.as_mut_ptr().cast(), into.len(), libc::MSG_DONTWAIT) };
-        match usize::try_from(got) {
-            Ok(0) => return Err(Status::EOF),
-            Ok(count) => return Ok(count),
-            // Whatever is wrong, APR says it in its own terms.
-            Err(_) if block => {}
-            Err(_) if would_block() => return Err(Status::EAGAIN),
-            Err(_) => {}
+        if !block {
+            // SAFETY: the descriptor is open as long as the connection, and the buffer has room for so much.
+            let got =
+                unsafe { libc::recv(descriptor, into.as_mut_ptr().cast(), into.len(), libc::MSG_DONTWAIT) };
+            match usize::try_from(got) {
+                Ok(0) => return Err(Status::EOF),
+                Ok(count) => return Ok(count),
+                Err(_) if would_block() => return Err(Status::EAGAIN),
+                // Whatever is wrong, APR says it in its own terms.
+                Err(_) => {}
+            }
         }
         let mut count = into.len();
         // SAFETY: the socket lives as long as the connection, and the buffer has room for so much.

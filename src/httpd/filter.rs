@@ -64,6 +64,13 @@ impl ReadRequest {
     pub fn bytes(count: usize, block: bool) -> Self {
         Self { mode: Mode::Bytes, block, bytes: count, raw_mode: sys::AP_MODE_READBYTES }
     }
+
+    /// All that the filter has, without reading. Core's gives its socket bucket
+    /// away too, and has nothing but the end from then on.
+    #[must_use]
+    pub fn everything() -> Self {
+        Self { mode: Mode::Other, block: false, bytes: 0, raw_mode: sys::AP_MODE_EXHAUSTIVE }
+    }
 }
 
 /// A filter in the chain of a connection.
@@ -120,26 +127,6 @@ impl<'f> Filter<'f> {
     pub fn conn(self) -> Option<Conn<'f>> {
         // SAFETY: the connection of a connection filter outlives it.
         unsafe { Conn::from_raw(self.rec().c) }
-    }
-
-    /// Whether nothing lies between this input filter and core's, which reads
-    /// from the socket, but mod_logio's, which counts bytes: on a connection to
-    /// another server nobody asks for them.
-    #[must_use]
-    pub fn is_followed_by_core(self) -> bool {
-        let mut next = self.rec().next;
-        // SAFETY: the next filter of a live one is alive, or NULL.
-        while let Some(this) = unsafe { next.as_ref() } {
-            // SAFETY: every filter has a record.
-            let record = unsafe { this.frec.as_ref() };
-            // SAFETY: filter names live as long as the registration.
-            match record.and_then(|record| unsafe { text_from(record.name) }).map(CStr::to_bytes) {
-                Some(b"core_in") => return true,
-                Some(b"log_input_output") => next = this.next,
-                _ => return false,
-            }
-        }
-        false
     }
 
     /// Reads from the next filter, towards the network.

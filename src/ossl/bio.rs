@@ -212,28 +212,28 @@ unsafe extern "C" fn bio_write(bio: *mut sys::BIO, data: *const c_char, len: c_i
 }
 
 unsafe extern "C" fn bio_ctrl(bio: *mut sys::BIO, cmd: c_int, _num: c_long, _arg: *mut c_void) -> c_long {
+    // Nothing is kept here (pending), nothing can be copied (dup), there is no kernel TLS, and the
+    // other numbers are for other kinds of BIO: 0 says all of that. OpenSSL asks often.
+    if !matches!(cmd, sys::BIO_CTRL_EOF | sys::BIO_CTRL_FLUSH) {
+        return 0;
+    }
     // SAFETY: the method table is that of our BIOs.
     let Some(slot) = (unsafe { slot(bio) }) else {
         return 0;
     };
-    match cmd {
-        sys::BIO_CTRL_EOF => c_long::from(slot.saw_eof()),
-        sys::BIO_CTRL_FLUSH => {
-            // SAFETY: OpenSSL calls this with the BIO that is to be flushed.
-            unsafe { sys::BIO_clear_retry_flags(bio) };
-            match slot.flush() {
-                Io::Done(_) => 1,
-                Io::WouldBlock => {
-                    // SAFETY: as above.
-                    unsafe { sys::BIO_set_retry_write(bio) };
-                    -1
-                }
-                Io::Eof | Io::Failed => -1,
-            }
+    if cmd == sys::BIO_CTRL_EOF {
+        return c_long::from(slot.saw_eof());
+    }
+    // SAFETY: OpenSSL calls this with the BIO that is to be flushed.
+    unsafe { sys::BIO_clear_retry_flags(bio) };
+    match slot.flush() {
+        Io::Done(_) => 1,
+        Io::WouldBlock => {
+            // SAFETY: as above.
+            unsafe { sys::BIO_set_retry_write(bio) };
+            -1
         }
-        // Nothing is kept here (pending), nothing can be copied (dup), there is no kernel TLS, and the
-        // rest of the numbers are for other kinds of BIO: 0 says all of that.
-        _ => 0,
+        Io::Eof | Io::Failed => -1,
     }
 }
 

@@ -32,6 +32,7 @@ for my $number (1 .. @neighbour) {
     push @lines, "<VirtualHost *:\@PORT$number\@>\nServerName localhost\nSSLEngine on\n\@ECDSA\@\n$config\n</VirtualHost>\n";
 }
 my $echo  = @neighbour + 1;
+my $hasty = @neighbour + 2;
 my $httpd = TestHttpd->start(TestHttpd::load_also(sort(keys %loaded), 'echo') . join('', map { "$_\n" } @main) . "Protocols h2 http/1.1\n" . join('', @lines) . <<"END", log_level => 'warn');
 <VirtualHost *:\@PORT$echo\@>
     ServerName localhost
@@ -39,6 +40,14 @@ my $httpd = TestHttpd->start(TestHttpd::load_also(sort(keys %loaded), 'echo') . 
     \@ECDSA@
     Protocols http/1.1
     ProtocolEcho On
+</VirtualHost>
+<VirtualHost *:\@PORT$hasty\@>
+    ServerName localhost
+    SSLEngine on
+    \@ECDSA@
+    Timeout 600
+    RequestReadTimeout body=1
+    LogLevel reqtimeout:info
 </VirtualHost>
 END
 
@@ -67,6 +76,22 @@ for my $number (1 .. @neighbour) {
     next if $option{prefix} || TestHttpd::mpm() eq 'prefork';
     my $url = 'https://localhost:' . $httpd->port($number);
     ok Curl::get("$url/100k.bin", '--http2')->{body} eq TestHttpd::pattern(100_000), "$name, HTTP/2";
+}
+
+# The account of an upload has all of its ciphertext.
+my @accounts;
+$httpd->wait_for(sub { @accounts = grep { $_ >= 70_000 } $httpd->access_log('bytes') =~ /^(\d+) /mg; @accounts >= 2 }, 'the accounts of two uploads');
+is scalar(grep { $_ < 72_000 } @accounts), 2, 'what is read of an upload is counted once, by mod_logio: ' . join ' ', @accounts;
+
+# A body that stops coming is not waited for.
+for my $version ('1.2', '1.3') {
+    my $client = TlsClient->new(port => $httpd->port($hasty), sni => 'localhost', version => $version)->handshake;
+    is $client->get('/1k.bin')->{status}, 200, "TLS $version: a request";
+    my $before = () = $httpd->error_log =~ /AH01382/g;
+    $client->send(TlsClient::request_text('POST', '/cgi/sha256', 'Content-Length' => 100_000) . 'x' x 50_000);
+    $client->receive_all;
+    my $after = () = $httpd->error_log =~ /reqtimeout:info.*AH01382: Request body read timeout/g;
+    is $after, $before + 1, '... and a body that mod_reqtimeout has ended';
 }
 
 # What comes before TLS decides nothing about TLS: a header cut at each byte, none, and one inside.

@@ -11,8 +11,14 @@ use std::time::Duration;
 /// The filters that may stand below ours while a handshake waits without a
 /// thread: those of core, mod_logio, mod_remoteip and mod_reqtimeout, and our
 /// own. Of others nobody knows whether they read without waiting.
-const INPUT_BELOW: &[&CStr] =
-    &[c"core_in", c"log_input_output", c"remoteip_input", LIMITER, filters::TIME_IN_CHAIN];
+const INPUT_BELOW: &[&CStr] = &[
+    c"core_in",
+    c"log_input_output",
+    c"remoteip_input",
+    LIMITER,
+    filters::TIME_IN_CHAIN,
+    filters::SOCKET_IN_CHAIN,
+];
 /// As above, for output.
 const OUTPUT_BELOW: &[&CStr] = &[c"core", c"log_input_output"];
 /// mod_reqtimeout's, which lowers the timeout of the socket during a read.
