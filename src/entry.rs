@@ -5,6 +5,7 @@
 pub mod access;
 pub mod backlog;
 mod body;
+mod brief;
 pub mod cache;
 pub mod challenge;
 mod client;

@@ -170,7 +170,7 @@ pub fn abort(state: &ConnState) {
     if !conn.is_aborted() {
         // The alert is a courtesy: whether it arrives changes nothing, and
         // nobody waits for a peer that does not read.
-        let _ = state.wire.send(Waiting::Try);
+        let _ = state.wire.send(Waiting::Park);
     }
     let id = state.vhost_id();
     log!(

@@ -10,9 +10,11 @@
 //! that the MPM gives the connection to the hook, which sees that.
 
 use super::backlog;
+use super::brief::{self, Brief};
 use super::connection::ConnState;
 use super::handshake;
 use super::input;
+use super::quota;
 use super::wire::Waiting;
 use crate::guard;
 use crate::httpd::conn::Sense;
@@ -100,6 +102,7 @@ pub struct Parked {
     /// Bytes there were when it began to wait.
     received: Cell<u64>,
     fruitless: Cell<u32>,
+    brief: Brief,
 }
 
 impl Parked {
@@ -140,6 +143,8 @@ impl Drop for Parked {
 
 /// In each child process, before its threads.
 pub fn prepare_child() {
+    brief::prepare_child();
+    quota::prepare_child();
     POSSIBLE.store(mpm::can_wait(), Ordering::Relaxed);
     CLIENT_SPEAKS_FIRST.store(mpm::processed_only_by(WAIT_FOR_CLIENT), Ordering::Relaxed);
 }
@@ -189,7 +194,7 @@ fn shake_hands(state: &ConnState, is_late: bool) -> Turn {
         state.wire.cut();
     }
     let spares_thread = is_possible(state);
-    if spares_thread && is_unfinished(state) && wait(state, Errand::Handshake) {
+    if spares_thread && is_unfinished(state) && !finishes_soon(state) && wait(state, Errand::Handshake) {
         return Turn::Wait;
     }
     // A failure is logged, and the connection given up: those that follow see
@@ -207,11 +212,22 @@ fn shake_hands(state: &ConnState, is_late: bool) -> Turn {
 
 /// Takes the handshake as far as it comes; `true` if it needs the client then.
 fn is_unfinished(state: &ConnState) -> bool {
-    state.wire.wait(Waiting::Try);
+    state.wire.wait(Waiting::Park);
     if state.phase() == Phase::ClientHello && !state.wire.gather() {
         return true;
     }
-    handshake::drive(state, Waiting::Try).is_err() && state.phase().is_shaking_hands()
+    handshake::drive(state, Waiting::Park).is_err() && state.phase().is_shaking_hands()
+}
+
+/// Waits a moment for the client, if it is near and has the server's flight;
+/// `true` if the handshake does not need it any more then.
+fn finishes_soon(state: &ConnState) -> bool {
+    state.phase() != Phase::ClientHello && comes_soon(state) && !is_unfinished(state)
+}
+
+fn comes_soon(state: &ConnState) -> bool {
+    let conn = state.conn();
+    !conn.has_buffered_output() && !conn.is_aborted() && state.parked.brief.comes_soon(conn)
 }
 
 /// Whether the handshake can wait without a thread.
@@ -234,14 +250,15 @@ fn conclude(state: &ConnState) -> Turn {
     }
     let client_speaks = CLIENT_SPEAKS_FIRST.load(Ordering::Relaxed) && conn.protocol() == c"http/1.1";
     let nothing_yet = || input::keep(state, &ssl).is_err_and(|status| status.is_eagain());
-    if client_speaks && nothing_yet() && wait(state, Errand::Request) { Turn::Wait } else { Turn::GoOn }
+    let waits = client_speaks && nothing_yet() && (!comes_soon(state) || nothing_yet());
+    if waits && wait(state, Errand::Request) { Turn::Wait } else { Turn::GoOn }
 }
 
 /// Gives the connection to the MPM until its socket is ready, or its time is
 /// up. `false`: that is not possible.
 fn wait(state: &ConnState, errand: Errand) -> bool {
     let conn = state.conn();
-    if state.wire.send(Waiting::Try).ok().is_err() || conn.is_aborted() {
+    if state.wire.send(Waiting::Park).ok().is_err() || conn.is_aborted() {
         return false;
     }
     if conn.has_buffered_output() && conn.push_output().ok().is_err() {
@@ -256,10 +273,11 @@ fn wait(state: &ConnState, errand: Errand) -> bool {
     let Some(mark) = parked.mark.get().or_else(|| SocketMark::of(conn)) else { return false };
     parked.mark.set(Some(mark));
     let until = now + time_for(state, errand, sense, now) + MARGIN;
-    let (place, is_earlier) = {
+    let (place, is_earlier, number) = {
         let mut parking = parking();
-        (parking.enter(until, (mark, sense)), parking.set_alarm().is_some())
+        (parking.enter(until, (mark, sense)), parking.set_alarm().is_some(), parking.len())
     };
+    quota::note_waiting(conn, number);
     if is_earlier {
         ALARM.notify_one();
     }

@@ -25,6 +25,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 mod below;
+mod flight;
 
 /// How reads behave for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,9 @@ pub enum Waiting {
     Block,
     /// Only what is there.
     Try,
+    /// Only what is there; and what the network does not take now is kept back
+    /// rather than waited for, however much it is.
+    Park,
 }
 
 /// The two ends of a connection's ciphertext.
@@ -296,6 +300,12 @@ impl Wire {
             }
             Waiting::Try => match self.pass().ok() {
                 Ok(()) => conn.push_output(),
+                Err(status) => status,
+            },
+            Waiting::Park => match self.send_in_pieces() {
+                Ok(()) => Status::SUCCESS,
+                // That was our own doing.
+                Err(_) if self.cut.get() => Status::TIMEUP,
                 Err(status) => status,
             },
         }

@@ -2,6 +2,7 @@
 //! does for process_connection hooks (`AP_MPMQ_CAN_WAITIO`).
 
 use super::conn::{Conn, Sense};
+use crate::apr::pool::text_from;
 use crate::sys;
 use std::ffi::c_int;
 
@@ -13,6 +14,37 @@ pub fn can_wait() -> bool {
     // SAFETY: writes the answer.
     let status = unsafe { sys::ap_mpm_query(sys::AP_MPMQ_CAN_WAITIO as c_int, &raw mut answer) };
     status == 0 && answer == 1
+}
+
+/// How many threads of a process serve connections. In a child process.
+#[must_use]
+pub fn threads() -> Option<usize> {
+    let mut answer: c_int = 0;
+    // SAFETY: writes the answer.
+    let status = unsafe { sys::ap_mpm_query(sys::AP_MPMQ_MAX_THREADS as c_int, &raw mut answer) };
+    usize::try_from(answer).ok().filter(|_| status == 0)
+}
+
+/// The value of `AsyncRequestWorkerFactor`, the directive of the MPM: as it
+/// stands in the configuration, and else 2.
+#[must_use]
+pub fn worker_factor() -> f64 {
+    // SAFETY: httpd keeps the directives as long as the configuration, and changes them only when it reads a new one.
+    let mut at = unsafe { sys::ap_conftree };
+    let mut factor = 2.0;
+    // SAFETY: nodes of that list, which lives as long as the configuration; the last has no next one.
+    while let Some(line) = unsafe { at.as_ref() } {
+        // SAFETY: the name of a directive is a C string.
+        let name = unsafe { text_from(line.directive) };
+        // SAFETY: its arguments are a C string, or NULL.
+        let value = unsafe { text_from(line.args) };
+        if name.is_some_and(|name| name.to_bytes().eq_ignore_ascii_case(b"AsyncRequestWorkerFactor")) {
+            let value = value.and_then(|value| value.to_str().ok()?.trim_matches(['"', ' ']).parse().ok());
+            factor = value.unwrap_or(factor);
+        }
+        at = line.next;
+    }
+    factor
 }
 
 /// Has the MPM wait until the peer of `conn` sends, or can take, something,
@@ -52,7 +84,7 @@ pub fn processed_only_by(known: &[&str]) -> bool {
         // SAFETY: as above.
         let name = unsafe { (*link).szName };
         // SAFETY: the names of modules are static C strings, or NULL.
-        let name = unsafe { crate::apr::pool::text_from(name) };
+        let name = unsafe { text_from(name) };
         name.and_then(|name| name.to_str().ok()).is_some_and(|name| known.contains(&name))
     })
 }

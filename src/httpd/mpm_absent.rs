@@ -9,6 +9,18 @@ pub fn can_wait() -> bool {
     false
 }
 
+/// How many threads of a process serve connections. Nobody needs to know.
+#[must_use]
+pub fn threads() -> Option<usize> {
+    None
+}
+
+/// The value of `AsyncRequestWorkerFactor`. Nobody needs to know.
+#[must_use]
+pub fn worker_factor() -> f64 {
+    0.0
+}
+
 /// Has the MPM wait. It does not.
 #[must_use]
 pub fn wait(_conn: Conn<'_>, _sense: Sense) -> bool {

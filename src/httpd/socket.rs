@@ -3,6 +3,7 @@
 use super::conn::{Conn, Sense};
 use crate::sys;
 use std::ffi::c_int;
+use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
@@ -32,6 +33,37 @@ impl<'c> Conn<'c> {
         // SAFETY: writes the value of a live socket.
         unsafe { sys::apr_socket_timeout_get(socket, &raw mut time) };
         u64::try_from(time).ok().map(Duration::from_micros)
+    }
+
+    /// How long the kernel thinks that a segment and its answer are on their
+    /// way to the peer and back. `None` where it does not know.
+    #[must_use]
+    pub fn round_trip(self) -> Option<Duration> {
+        let descriptor = self.descriptor()?;
+        let mut info = MaybeUninit::<libc::tcp_info>::zeroed();
+        let mut size = size_of::<libc::tcp_info>() as libc::socklen_t;
+        // SAFETY: the option's value is a record whose size is given; a descriptor of another kind is refused.
+        let answer = unsafe {
+            libc::getsockopt(
+                descriptor,
+                libc::IPPROTO_TCP,
+                libc::TCP_INFO,
+                info.as_mut_ptr().cast(),
+                &raw mut size,
+            )
+        };
+        // SAFETY: a record of numbers, all of which may be zero, as they were before the kernel wrote some.
+        let info = unsafe { info.assume_init() };
+        (answer == 0 && info.tcpi_rtt > 0).then(|| Duration::from_micros(u64::from(info.tcpi_rtt)))
+    }
+
+    /// Waits until the peer has sent something, or for so many milliseconds.
+    #[must_use]
+    pub fn is_readable_within(self, milliseconds: u16) -> bool {
+        let Some(descriptor) = self.descriptor() else { return false };
+        let mut poll = libc::pollfd { fd: descriptor, events: libc::POLLIN, revents: 0 };
+        // SAFETY: one record, of a descriptor that is open as long as the connection.
+        unsafe { libc::poll(&raw mut poll, 1, c_int::from(milliseconds)) > 0 }
     }
 
     /// Until the answer is dropped no single wait for the peer lasts longer

@@ -33,6 +33,18 @@ impl<T> Parking<T> {
         place
     }
 
+    /// How many places are taken.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether no place is taken.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
     /// Gives a place up. Nothing there: the time was up before.
     pub fn leave(&mut self, place: Place) -> Option<T> {
         self.places.remove(&place)
@@ -76,12 +88,14 @@ mod tests {
         let mut parking = Parking::new();
         let (b, _, a) = (parking.enter(at(2), 'b'), parking.enter(at(2), 'c'), parking.enter(at(1), 'a'));
         assert_eq!(parking.take_overdue(now), None);
+        assert_eq!(parking.len(), 3);
         assert_eq!(parking.take_overdue(at(1)), Some('a'));
         assert_eq!(parking.take_overdue(at(1)), None);
         assert_eq!(parking.leave(a), None);
         assert_eq!(parking.leave(b), Some('b'));
         assert_eq!(parking.take_overdue(at(9)), Some('c'));
         assert_eq!(parking.take_overdue(at(9)), None);
+        assert!(parking.is_empty());
     }
 
     #[test]

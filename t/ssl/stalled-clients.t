@@ -117,6 +117,19 @@ for my $threads (4, 64) {
     is scalar(() = $httpd->error_log =~ /ssl:info.*Connection closed: no request within [\d.]+ s after the handshake/g), 2, '... which the log says, too';
 }
 
+# A child that has no room for others says so, once. There are two at most.
+{
+    my $httpd = TestHttpd->start($config =~ s/\@LIMIT@/600/gr =~ s/(AsyncRequestWorkerFactor) 200/$1 1/r, threads => 4, log_level => 'info');
+    my @stalled = map { Stalled::at($_, port => $httpd->port) } @Stalled::PLACES[2, 4, 7];
+    is good_clients($httpd, 1), 0, 'three connections that wait, where there is room for eight: others are served';
+    unlike $httpd->error_log, qr/AsyncRequestWorkerFactor/, '... and no line says that there is none';
+    my $says = qr/ssl:warn.* 7 connections wait in their handshake or for their first request: this process accepts no others, since it has room for 8 \(AsyncRequestWorkerFactor\)/;
+    $httpd->wait_for(sub { push @stalled, Stalled::at('half a ClientHello', port => $httpd->port); $httpd->error_log =~ $says }, 'a warning');
+    $_->vanish('fin') for @stalled;
+    $httpd->wait_for(sub { eval { good_clients($httpd, 1) == 0 } }, 'room for others');
+    cmp_ok scalar(() = $httpd->error_log =~ /AsyncRequestWorkerFactor/g), '<=', 2, '... and when they vanish others are served, and no line was written again';
+}
+
 # A graceful restart, a graceful stop, and the end of a child.
 {
     my $httpd = TestHttpd->start($config =~ s/\@LIMIT@/600/gr, threads => 4, log_level => 'info');
