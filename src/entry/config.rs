@@ -12,6 +12,7 @@ use crate::config::proxy::ProxyConfig;
 use crate::config::server::ServerConfig;
 use crate::httpd::command::Parms;
 use crate::httpd::expr::Expression;
+use crate::httpd::server::ServerSlot;
 use crate::httpd::socache::SharedCache;
 use crate::httpd::{Request, Server};
 use crate::sys;
@@ -95,6 +96,8 @@ pub struct DirConf {
     rules: Cell<Rules<'static>>,
     /// In the same way: a `<Proxy>` section that has lines about TLS to other servers.
     proxy: Cell<Option<&'static Section>>,
+    /// For requests of this server; see [`DirConf::mark`].
+    server: Option<ServerSlot>,
 }
 
 impl DirConf {
@@ -136,6 +139,35 @@ impl DirConf {
         let conf = unsafe { sys::ap_get_module_config(vector, module::handle().as_ptr()) };
         // SAFETY: httpd stores here only what `create_dir` and `merge_dir` returned.
         unsafe { Self::from_raw(conf) }
+    }
+
+    /// Notes whose requests begin with this configuration, in what every server has of its own. Before there are requests.
+    ///
+    /// mod_proxy uses connections to backends for requests of several virtual hosts, when they inherit a worker, and says
+    /// of a request nothing but its configuration.
+    pub fn mark(server: Server<'_>, pool: Pool<'_>) {
+        let vector = server.dir_configs();
+        // SAFETY: httpd made a vector for each server, of configurations for directories.
+        let before = unsafe { Self::of_vector(vector) };
+        if vector.is_null() {
+            return;
+        }
+        // What there is may be the main server's, too.
+        let conf = Self {
+            values: Cell::new(before.map(Self::get).unwrap_or_default()),
+            rules: Cell::new(before.map(|conf| conf.rules.get()).unwrap_or_default()),
+            proxy: Cell::new(before.and_then(|conf| conf.proxy.get())),
+            server: Some(server.slot()),
+        };
+        let kept = std::ptr::from_ref(pool.keep(conf)).cast_mut().cast();
+        // SAFETY: as above; it has a place for every module, and this one alone has that.
+        unsafe { sys::ap_set_module_config(vector, module::handle().as_ptr(), kept) };
+    }
+
+    /// The server whose request this is for, if it is for one.
+    #[must_use]
+    pub fn server(&self) -> Option<Server<'_>> {
+        self.server.as_ref().map(ServerSlot::get)
     }
 
     /// The innermost `<Proxy>` section with lines about TLS to other servers.
@@ -258,6 +290,7 @@ entry_point! {
             // Not yet changed by anybody: both live as long as the merged one.
             rules: Cell::new(base.rules.get()),
             proxy: Cell::new(add.proxy.get().or(base.proxy.get())),
+            server: add.server.or(base.server),
         };
         conf.change(merged, |outer, pool| Rules::merge(pool, outer, add.rules.get()));
         keep(pool, conf)

@@ -81,6 +81,12 @@ entry_point! {
     }
 }
 
+/// The answer of an output filter that is called without what it works on. No brigade: somebody wants what is held
+/// back to be sent, and nothing is held back for that.
+fn without(brigade: *mut sys::apr_bucket_brigade) -> Status {
+    if brigade.is_null() { Status::SUCCESS } else { Status::EGENERAL }
+}
+
 entry_point! {
     /// Output filter `SSL/TLS Filter`.
     fn output_filter(
@@ -89,7 +95,7 @@ entry_point! {
     ) -> sys::apr_status_t, closed: closed::filter(filter);
     {
         // SAFETY: httpd passes a filter of a live connection, and a brigade that the caller owns.
-        let Some((this, mut brigade)) = (unsafe { Filter::of_call(filter, brigade) }) else { return Status::EGENERAL.0 };
+        let Some((this, mut brigade)) = (unsafe { Filter::of_call(filter, brigade) }) else { return without(brigade).0 };
         match this.conn().and_then(ConnState::of) {
             Some(state) => output::write(state, this, &mut brigade).0,
             None => this.pass_next(&mut brigade).0,
@@ -105,7 +111,7 @@ entry_point! {
     ) -> sys::apr_status_t, closed: closed::filter(filter);
     {
         // SAFETY: httpd passes a filter of a live connection, and a brigade that the caller owns.
-        let Some((this, mut brigade)) = (unsafe { Filter::of_call(filter, brigade) }) else { return Status::EGENERAL.0 };
+        let Some((this, mut brigade)) = (unsafe { Filter::of_call(filter, brigade) }) else { return without(brigade).0 };
         this.pass_next(&mut brigade).0
     }
 }
@@ -137,10 +143,8 @@ entry_point! {
         bytes: sys::apr_off_t,
     ) -> sys::apr_status_t, closed: closed::filter(filter);
     {
-        // SAFETY: httpd passes a filter of a live connection.
-        let Some(this) = (unsafe { Filter::from_raw(filter) }) else { return Status::EGENERAL.0 };
-        // SAFETY: httpd passes a brigade that the caller owns.
-        let Some(mut into) = (unsafe { Brigade::from_raw(brigade) }) else { return Status::EGENERAL.0 };
+        // SAFETY: httpd passes a filter of a live connection, and a brigade that the caller owns.
+        let Some((this, mut into)) = (unsafe { Filter::of_call(filter, brigade) }) else { return Status::EGENERAL.0 };
         let request = ReadRequest::from_raw(mode, block, bytes);
         match this.conn().and_then(ConnState::of) {
             Some(state) => state.wire.receiver.read(this, &mut into, request).0,

@@ -164,8 +164,8 @@ fn line(
         if plaintext.is_empty() {
             match decrypt(state, ssl, BLOCK, block) {
                 Ok(block) => plaintext.push(Bucket::from_block(block, state.conn().bucket_alloc())),
-                // The reason comes again with the next call.
-                Err(_) if handed_out > 0 => return Ok(()),
+                // The reason comes again with the next call, but for a wait that is over: that one would begin anew.
+                Err(status) if handed_out > 0 && !status.is_timeup() => return Ok(()),
                 Err(status) => return Err(status),
             }
         }

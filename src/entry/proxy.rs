@@ -92,13 +92,16 @@ impl Bound {
     }
 }
 
-/// The terms for a connection of `server` in a section, or of none; `None` when TLS to other servers is off there.
+/// The terms for a request with this configuration; `None` when TLS to other servers is off there. The connection was
+/// begun for `first`, but it may be used for a request of another server now.
 ///
 /// # Safety
-/// `section` is NULL or the configuration of a section.
-unsafe fn policy_for(server: Server<'_>, section: *mut sys::ap_conf_vector_t) -> Option<Arc<ProxyPolicy>> {
+/// `dir` is NULL or the configuration of a request or section.
+unsafe fn policy_for(first: Server<'_>, dir: *mut sys::ap_conf_vector_t) -> Option<Arc<ProxyPolicy>> {
     // SAFETY: promised by the caller.
-    match unsafe { DirConf::of_vector(section) }.and_then(DirConf::proxy_section) {
+    let dir = unsafe { DirConf::of_vector(dir) };
+    let server = dir.and_then(DirConf::server).unwrap_or(first);
+    match dir.and_then(DirConf::proxy_section) {
         Some(section) => section.policy(server),
         None => ServerConf::of(server)?.proxy_policy.get().cloned(),
     }

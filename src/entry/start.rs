@@ -23,7 +23,7 @@ mod tokens;
 
 use super::cache::SessionStore;
 use super::closed;
-use super::config::ServerConf;
+use super::config::{DirConf, ServerConf};
 use super::identities::{Loader, Summary};
 use super::ocsp::{self, Responders};
 use super::offered;
@@ -244,6 +244,7 @@ fn start(pool: Pool<'_>, main: Server<'_>) -> Result<(), Failed> {
     let key_log = common.key_log.clone();
     keys.finish(main);
     start_proxies(pool, main, key_log)?;
+    main.iter().for_each(|server| DirConf::mark(server, pool));
     ticket::prepare(&site, &global, &origin)?;
     for server in main.iter() {
         check_port(server);

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 /// The helper process, 0 when there is none. Only the parent uses it: see `OWNER`.
 static HELPER: AtomicI32 = AtomicI32::new(0);
-/// Who started it. Processes that are forked later inherit the number, but not the child.
+/// Who started it. Processes that are forked later inherit the number, but not the child; so does the helper.
 static OWNER: AtomicI32 = AtomicI32::new(0);
 
 /// How long the helper has to end when it is told to.
@@ -35,11 +35,12 @@ fn own_pid() -> i32 {
     unsafe { libc::getpid() }
 }
 
-/// The process that this one was forked by.
+/// In the helper: whether the process that has started it is gone, also if it went at once.
 #[must_use]
-pub fn parent_pid() -> i32 {
+pub fn is_orphan() -> bool {
     // SAFETY: reads a number.
-    unsafe { libc::getppid() }
+    let parent = unsafe { libc::getppid() };
+    OWNER.load(Ordering::Relaxed) != parent
 }
 
 /// Forks a process of this name (up to 15 bytes) that runs `body` as an unprivileged user, and ends. Signals that
@@ -56,6 +57,7 @@ pub fn start(
     // APR keeps its address.
     // SAFETY: plain numbers and pointers, for which zeros will do until APR fills them in.
     let process = pool.keep(UnsafeCell::new(unsafe { std::mem::zeroed::<sys::apr_proc_t>() }));
+    OWNER.store(own_pid(), Ordering::Relaxed);
     // SAFETY: the record is alive, and nobody else has it.
     let forked = unsafe { sys::apr_proc_fork(process.get(), pool.as_ptr()) };
     if forked == sys::SHIM_APR_INCHILD as i32 {
@@ -67,7 +69,6 @@ pub fn start(
     // SAFETY: filled in by apr_proc_fork.
     let pid = unsafe { (*process.get()).pid };
     HELPER.store(pid, Ordering::Relaxed);
-    OWNER.store(own_pid(), Ordering::Relaxed);
     let (key, no_pipe) = ((&raw const HELPER).cast_mut().cast(), std::ptr::null_mut());
     // SAFETY: the record lives as long as the pool, with which APR forgets it; the key is an address that APR only
     // compares and hands back.

@@ -74,6 +74,12 @@ impl<'s> Server<'s> {
         unsafe { &raw mut (*self.raw.as_ptr()).log }
     }
 
+    /// The configuration of directories that requests of this server begin with.
+    #[must_use]
+    pub fn dir_configs(self) -> *mut sys::ap_conf_vector_t {
+        self.rec().lookup_defaults
+    }
+
     /// The next server in the list; for the main server the first vhost.
     #[must_use]
     pub fn next(self) -> Option<Self> {

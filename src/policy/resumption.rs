@@ -13,6 +13,16 @@ const SESSIONS: usize = 4;
 /// vouched for its certificate is asked again then.
 pub const LONGEST: i64 = 300;
 
+/// For how many seconds from `now` a session may be used that the backend takes for `lifetime` seconds. It was `proven`
+/// who that is then, or in the first of the handshakes that have led to the session one by one, and its chain
+/// ends at some time; both in seconds since 1970.
+#[must_use]
+pub fn left(lifetime: i64, now: i64, proven: i64, chain_ends: i64) -> i64 {
+    // A clock that was set back makes the proof younger than it is.
+    let proven = proven.min(now);
+    lifetime.min(chain_ends.saturating_sub(now)).min(proven.saturating_add(LONGEST).saturating_sub(now))
+}
+
 /// A session, and until when it may be used.
 struct Kept<S> {
     session: S,
@@ -113,6 +123,31 @@ mod tests {
         assert_eq!(book.take(&"a", 101), Some("4"));
         assert_eq!(book.take(&"a", 101), None, "an old version's session does not come back");
         assert_eq!(book.take(&"b", 101), None);
+    }
+
+    #[test]
+    fn a_proof_does_not_become_younger_by_resumptions() {
+        for (lifetime, now, proven, chain_ends, expected) in [
+            (60, 1_000, 1_000, i64::MAX, 60),
+            (9_999, 1_000, 1_000, i64::MAX, LONGEST),
+            (9_999, 1_000, 1_000 - 200, i64::MAX, LONGEST - 200),
+            (60, 1_000, 1_000 - LONGEST, i64::MAX, 0),
+            (60, 1_000, 0, i64::MAX, LONGEST - 1_000),
+            (60, 1_000, 2_000, i64::MAX, 60),
+            (9_999, 1_000, 2_000, i64::MAX, LONGEST),
+            (60, 1_000, 1_000, 1_010, 10),
+            (60, 1_000, 1_000, 900, -100),
+        ] {
+            assert_eq!(left(lifetime, now, proven, chain_ends), expected, "{lifetime} {proven} {chain_ends}");
+        }
+        // Each connection of a chain gives the session of the next one.
+        let mut book = Book::default();
+        let resumed = (0..1_000).step_by(20).take_while(|now| {
+            let found = *now == 0 || book.take(&"a", *now) == Some(*now - 20);
+            book.put("a", *now, true, *now, left(9_999, *now, 0, i64::MAX));
+            found
+        });
+        assert_eq!(resumed.last(), Some(LONGEST - 20));
     }
 
     #[test]

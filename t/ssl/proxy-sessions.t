@@ -5,6 +5,7 @@ use Test::More;
 use lib 'lib', 't/lib';
 use Backend ();
 use ClientPki ();
+use Clock ();
 use Curl ();
 use TestHttpd ();
 
@@ -113,4 +114,16 @@ unless ($stock) {
     is scalar @connections, 20, '... each with its connection';
 }
 unlike $httpd->error_log, qr/panicked/, 'nothing panicked';
+
+# Each connection that is resumed gives the session of the next one. The proof of who the backend is gets older all the same.
+unless ($stock) {
+    $httpd->stop;
+    my $clock = Clock->new;
+    $httpd = $clock->start(TestHttpd::load_also(qw(proxy proxy_http)) . $config, threads => 16);
+    for my $kind ('tickets 1.3', 'tickets 1.2') {
+        my @got = map { $clock->move($_); seen($kind, $backend{$kind}) } 0, 140, 280, 310, 440;
+        is_deeply \@got, ['0 -', '1 -', '1 -', '0 -', '1 -'], "$kind: after 300 seconds the certificate is looked at again";
+        $clock->move(0);
+    }
+}
 done_testing;

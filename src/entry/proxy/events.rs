@@ -115,8 +115,7 @@ fn verified(state: &ConnState, outgoing: &Outgoing, end: &VerifyEnd<'_>) -> Veri
         return VerifyAnswer { accept: false, error };
     }
     let ends = chain.into_iter().flatten().filter_map(x509::not_after_seconds).min();
-    outgoing.chain_ends.set(ends.unwrap_or(i64::MAX));
-    outgoing.completed.set(true);
+    outgoing.set_verified(ends.unwrap_or(i64::MAX));
     let accepted = outgoing.accepted.get();
     VerifyAnswer { accept: true, error: if accepted == GOOD { end.error } else { accepted } }
 }

@@ -46,7 +46,10 @@ pub struct Outgoing {
     /// Why the backend is refused was logged.
     pub refused: Cell<bool>,
     /// When the first certificate of the chain ends, in seconds since 1970.
-    pub chain_ends: Cell<i64>,
+    chain_ends: Cell<i64>,
+    /// When the backend has proven who it is, in seconds since 1970: here, or in the first of the handshakes whose
+    /// sessions lead here.
+    proven: Cell<i64>,
     /// The backend has asked for a certificate.
     pub asked: Cell<bool>,
     /// The certificate that was shown to the backend.
@@ -75,6 +78,7 @@ impl Outgoing {
             completed: Cell::new(false),
             refused: Cell::new(false),
             chain_ends: Cell::new(i64::MAX),
+            proven: Cell::new(now()),
             asked: Cell::new(false),
             shown: RefCell::new(None),
             answered: Cell::new(false),
@@ -82,6 +86,13 @@ impl Outgoing {
             admitted: Cell::new(false),
             wanted: RefCell::new(Wanted::Same),
         }
+    }
+
+    /// The backend has shown its certificate, and all of its chain is good.
+    pub fn set_verified(&self, chain_ends: i64) {
+        self.chain_ends.set(chain_ends);
+        self.proven.set(now());
+        self.completed.set(true);
     }
 
     /// The TLS object while hands are shaken.
@@ -142,6 +153,7 @@ impl Outgoing {
             return None;
         }
         self.chain_ends.set(kept.chain_ends);
+        self.proven.set(kept.proven);
         self.shown.replace(kept.shown);
         Some(kept.session)
     }
@@ -181,7 +193,8 @@ impl Outgoing {
         let lifetime = if is_tls13 || hint > 0 { hint } else { LONGEST };
         let trust = self.trust.borrow().clone();
         let shown = self.shown.borrow().clone();
-        let kept = Resumable { session, trust, chain_ends: self.chain_ends.get(), shown };
+        let (chain_ends, proven) = (self.chain_ends.get(), self.proven.get());
+        let kept = Resumable { session, trust, chain_ends, proven, shown };
         self.policy.sessions.put(backend, kept, is_tls13, now(), lifetime);
     }
 }

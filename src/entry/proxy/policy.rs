@@ -8,7 +8,7 @@ use crate::ossl::ctx::SslCtx;
 use crate::ossl::identity::Identity;
 use crate::ossl::session::Session;
 use crate::policy::backend::Checks;
-use crate::policy::resumption::Book;
+use crate::policy::resumption::{self, Book};
 use openssl::x509::X509;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -108,6 +108,8 @@ pub struct Resumable {
     pub trust: Option<Arc<Loaded>>,
     /// When the first certificate of its chain ends, in seconds since 1970.
     pub chain_ends: i64,
+    /// When it has proven who it is, in seconds since 1970: a session that comes of a resumption is no proof.
+    pub proven: i64,
     /// The certificate that was shown to it.
     pub shown: Option<X509>,
 }
@@ -131,7 +133,7 @@ pub struct Sessions(Mutex<Book<Backend, Resumable>>);
 impl Sessions {
     /// Keeps a session; see [`Book::put`].
     pub fn put(&self, backend: &Backend, session: Resumable, once: bool, now: i64, lifetime: i64) {
-        let left = lifetime.min(session.chain_ends.saturating_sub(now));
+        let left = resumption::left(lifetime, now, session.proven, session.chain_ends);
         self.lock().put(backend.clone(), session, once, now, left);
     }
 

@@ -66,12 +66,11 @@ pub fn run(work: &Work, pool: Pool<'_>) {
         store.reopen(main, pool);
     }
     log!(main, Debug, "Fetching OCSP responses for {} certificates", work.staples.len());
-    let parent = helper::parent_pid();
     let (sender, receiver) = channel();
     let jobs = work.staples.iter().map(|staple| Job::new(staple)).collect();
     let mut fetcher =
         Fetcher { work, jobs, traffic: Traffic::default(), failures: Quiet::new(PAUSE), sender };
-    while helper::parent_pid() == parent {
+    while !helper::is_orphan() {
         fetcher.read_files();
         fetcher.ask();
         fetcher.wait(&receiver);

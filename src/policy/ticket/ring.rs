@@ -408,4 +408,43 @@ mod tests {
         let later = Ring::read(&words).unwrap().follow(1_350, &toy).unwrap();
         assert!(later.keys().opening(&name(&before), 1_350).is_none());
     }
+
+    /// Children write to the memory that the parent reads, and one that was taken over writes what it wants.
+    #[test]
+    fn whatever_is_read_leads_nowhere_worse() {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut random = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state
+        };
+        let few =
+            [0, 1, 2, 17, 18, 19, 100, 1 << 31, u64::from(u32::MAX), i64::MAX as u64, u64::MAX - 1, u64::MAX];
+        for _ in 0..30 {
+            let mut words = [0; WORDS];
+            let usual = random() % 2 == 0;
+            words.iter_mut().for_each(|word| {
+                let (one, other) = (random(), random());
+                *word = if usual { few[(one % few.len() as u64) as usize] } else { other };
+            });
+            let Some(ring) = Ring::read(&words) else { continue };
+            for now in [i64::MIN, 0, 1_800_000_000, i64::MAX] {
+                let keys = ring.keys();
+                let _ = (keys.is_due(now), keys.is_behind(now), keys.status(now), keys.sealing().is_some());
+                let _ = keys.opening(&[0; NAME], now);
+                for plan in [ALONE, SHARED, ring.plan()] {
+                    let fresh = Ring::start(&Secret::new([3; SECRET]), plan, now, &toy);
+                    let next = [
+                        ring.clone().hold(u64::MAX).follow(now, &toy),
+                        fresh.map(|fresh| fresh.keep_keys_of(&ring)),
+                    ];
+                    for next in next.into_iter().flatten() {
+                        assert!(next.keys.keys.len() <= MOST);
+                        next.words(&mut words);
+                    }
+                }
+            }
+        }
+    }
 }
