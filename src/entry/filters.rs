@@ -137,10 +137,8 @@ entry_point! {
         bytes: sys::apr_off_t,
     ) -> sys::apr_status_t, closed: closed::filter(filter);
     {
-        // SAFETY: httpd passes a filter of a live connection.
-        let Some(this) = (unsafe { Filter::from_raw(filter) }) else { return Status::EGENERAL.0 };
-        // SAFETY: httpd passes a brigade that the caller owns.
-        let Some(mut into) = (unsafe { Brigade::from_raw(brigade) }) else { return Status::EGENERAL.0 };
+        // SAFETY: httpd passes a filter of a live connection, and a brigade that the caller owns.
+        let Some((this, mut into)) = (unsafe { Filter::of_call(filter, brigade) }) else { return Status::EGENERAL.0 };
         let request = ReadRequest::from_raw(mode, block, bytes);
         match this.conn().and_then(ConnState::of) {
             Some(state) => state.wire.receiver.read(this, &mut into, request).0,
