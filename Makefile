@@ -58,7 +58,7 @@ run: prerequisites $(MODULE_FILE) ## start a demonstration server on https://loc
 stop: ## stop it
 	@tools/demo stop
 
-check: ## format, layers, SAFETY notes, lints, undefined symbols
+check: ## format, layers, SAFETY notes, lints, undefined symbols, older httpd
 	@$(CARGO) fmt --check
 	@rustfmt --check --edition 2024 fuzz/fuzz_targets/*.rs
 	@tools/check-layers
@@ -66,6 +66,7 @@ check: ## format, layers, SAFETY notes, lints, undefined symbols
 	@$(CARGO) clippy --quiet --all-targets -- -D warnings
 	@$(MAKE) --no-print-directory --silent $(BUILT)
 	@tools/check-symbols $(BUILT) $(RESIDENT)
+	@CARGO="$(CARGO)" tools/check-older
 
 unit: ## the unit tests of the crate
 	@$(CARGO) test --quiet
