@@ -102,8 +102,15 @@ sub keys {
     return map { s/%([0-9A-Fa-f]{2})/chr hex $1/ger } $lines =~ /^key=(\S+)/mg;
 }
 
-# It is there, takes connections, and does not answer.
-sub pause  { my ($self) = @_; kill STOP => $self->{pid} or croak "STOP: $!"; return }
+# It is there, takes connections, and does not answer: once all of its threads have stopped.
+sub pause {
+    my ($self) = @_;
+    kill STOP => $self->{pid} or croak "STOP: $!";
+    TestHttpd::wait_until(sub { !grep { TestHttpd::slurp($_) !~ /\) T / } glob "/proc/$self->{pid}/task/*/stat" })
+        or croak 'the cache does not stop';
+    return;
+}
+
 sub resume { my ($self) = @_; kill CONT => $self->{pid} or croak "CONT: $!"; return }
 
 sub stop {
