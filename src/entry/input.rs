@@ -71,7 +71,10 @@ pub fn read(state: &ConnState, into: &mut Brigade<'_>, request: ReadRequest) -> 
 /// Whether a connection to a backend is not to be used again, because the next
 /// request may have other terms.
 fn is_retired(state: &ConnState) -> bool {
-    state.outgoing.as_ref().is_some_and(|outgoing| outgoing.policy.is_mixed())
+    state
+        .outgoing
+        .as_ref()
+        .is_some_and(|outgoing| outgoing.policy.is_mixed() || proxy::next::differs_from(&outgoing.policy))
 }
 
 /// After the TLS part: the made-up request, then nothing. What the network

@@ -7,6 +7,7 @@
 pub mod events;
 pub mod handshake;
 pub mod late;
+pub mod next;
 mod note;
 mod outgoing;
 mod policy;

@@ -234,6 +234,12 @@ impl<'r> Request<'r> {
         unsafe { sys::ap_rputs(text.as_ptr(), self.as_ptr()) };
     }
 
+    /// The configuration of its directory, of all modules.
+    #[must_use]
+    pub fn dir_configs(self) -> *mut sys::ap_conf_vector_t {
+        self.rec().per_dir_config
+    }
+
     /// This module's configuration for the directory of the request.
     pub(crate) fn dir_config(self, module: Module) -> *mut c_void {
         // SAFETY: the vector of a live request has a place for every loaded module.

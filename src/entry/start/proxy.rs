@@ -16,7 +16,7 @@ use crate::config::verify::VerifyClient;
 use crate::entry::config::ServerConf;
 use crate::entry::offered;
 use crate::entry::proxy::events::EVENTS;
-use crate::entry::proxy::{ProxyPolicy, Section};
+use crate::entry::proxy::{ProxyPolicy, Section, next};
 use crate::entry::trust::Places;
 use crate::entry::vhost::Vhost;
 use crate::httpd::log::{LogTarget, log};
@@ -60,6 +60,7 @@ impl ProxyContexts {
             }
             Entry::Vacant(place) => {
                 let policy = Arc::new(make(site, declared, states, self.key_log.borrow().clone())?);
+                next::expect();
                 Ok(Arc::clone(place.insert(policy)))
             }
         }

@@ -9,6 +9,7 @@ use crate::apr::pool::c_string;
 use crate::config::options::OptionSet;
 use crate::entry::closed;
 use crate::entry::config::DirConf;
+use crate::entry::proxy;
 use crate::entry::shared::{Established, Shared};
 use crate::httpd::Request;
 use crate::httpd::hook::answer;
@@ -41,6 +42,7 @@ entry_point! {
     {
         // SAFETY: core passes a live request that belongs to this thread.
         let Some(request) = (unsafe { Request::from_raw(request) }) else { return answer::DECLINED };
+        proxy::next::note(request);
         if let Some(shared) = Shared::of_request(request) {
             export(shared, request);
         }
