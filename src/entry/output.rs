@@ -10,7 +10,7 @@ use super::report;
 use super::shutdown;
 use super::wire::Waiting;
 use crate::apr::block::LARGE;
-use crate::apr::brigade::{FileSpan, Front};
+use crate::apr::brigade::{Bucket, FileSpan, Front};
 use crate::apr::{Block, Brigade, Kind, Status};
 use crate::httpd::log::log;
 use crate::httpd::{Filter, Level};
@@ -233,6 +233,8 @@ impl<'s> Writer<'s> {
                     self.state.parked.leave();
                     self.encrypt_staged()?;
                     shutdown::close(self.state, self.ssl);
+                    // Nobody sends what core keeps of close_notify.
+                    self.state.wire.forward(Bucket::flush(self.state.conn().bucket_alloc()));
                     self.forward(brigade);
                 }
                 kind => {
